@@ -1,0 +1,13 @@
+"""The errors that colouriser raises. Each message says what was wrong and what to do, in one line."""
+
+
+class ColouriserError(Exception):
+    """Base of every error that colouriser raises on purpose."""
+
+
+class PhotoError(ColouriserError):
+    """A photograph cannot be read, is too large, or cannot be written."""
+
+
+class ModelError(ColouriserError):
+    """Weights or their config are missing, damaged, or do not fit together."""

@@ -1,0 +1,27 @@
+"""Files that appear under their name only when they are complete."""
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Call `write` with an open binary file that replaces `path` once it is safely on the disk.
+
+    A crash, a kill or a full disk leaves what was at `path` before. Missing folders are made.
+
+    Raises:
+        OSError: as from opening and writing; whatever `write` raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with open(part, "xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

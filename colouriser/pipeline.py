@@ -1,0 +1,182 @@
+"""Colouriser: one object that owns the generator and all that happens around it.
+
+    photograph ─ luma, full size ──────────────────────────────┐
+                   └ small copy ─ generator ─ chroma, small ─ guided filter ─ merge ─ RGB, full size
+
+The generator's cost depends on `detail` only. The rest runs over bands of rows that fit the
+processor's cache, so memory beyond input and output stays small for any photograph.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from . import colour, hub
+from .errors import ColouriserError, ModelError
+from .generator import Generator
+from .photo import to_luma
+
+DETAIL = 256  # the size the generator is trained at; below it sees too little, above too locally
+DETAIL_RANGE = (64, 1024)
+LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
+RADIUS = 2  # of the guided filter's windows, in pixels of chroma
+SMOOTHNESS = 0.02**2  # luma variance below which the filter sees no edge: noise and film grain
+BAND = 1 << 18  # pixels merged at a time: a dozen float planes of it stay in a processor's cache
+
+
+class Colouriser:
+    """Colours photographs. Create it with `Colouriser.load`; it may be shared by threads."""
+
+    def __init__(self, generator: Generator, device: str | torch.device | None = None) -> None:
+        """Wrap a generator. `device` is the first GPU if there is one, otherwise the CPU."""
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.generator = generator.eval().to(self.device, memory_format=torch.channels_last)
+
+    @classmethod
+    def load(
+        cls, source: str | Path | None = None, device: str | torch.device | None = None
+    ) -> "Colouriser":
+        """Load a model.
+
+        Args:
+            source: nothing for the bundled weights, a folder with `model.safetensors` and
+                `config.json`, or a Hub repository "owner/name@revision".
+            device: where the generator runs; the first GPU if there is one, otherwise the CPU.
+
+        Raises:
+            ModelError: the model cannot be found, is damaged, or does not fit its config.
+        """
+        return cls(hub.load(hub.find(source)), device)
+
+    def colourise(
+        self, image: Image.Image, *, detail: int = DETAIL, vividness: float = 1.0
+    ) -> Image.Image:
+        """Colour a photograph.
+
+        Args:
+            image: PIL image of any mode and size. Colour in it is ignored; an EXIF orientation is
+                applied.
+            detail: the generator sees a copy of about detail × detail pixels; 64 to 1024.
+            vividness: factor on chroma; 0 is grey, 1 what the generator says; 0 to 4.
+
+        Returns:
+            An upright "RGB" image of the same size, whose luma, Pillow's `convert("L")`, is within
+            1/255 of the image's everywhere.
+
+        Raises:
+            PhotoError: the image cannot be decoded or is too large.
+            ModelError: the generator returned values that are not finite.
+            ColouriserError: detail or vividness is out of range.
+        """
+        luma = to_luma(image)
+        return self.merge(luma, self.predict(luma, detail), vividness)
+
+    def predict(self, luma: Image.Image, detail: int = DETAIL) -> Tensor:
+        """Predict chroma: the slow, size-independent half of `colourise`, whose result can be kept.
+
+        Args:
+            luma: mode "L".
+            detail: see `colourise`.
+
+        Returns:
+            Coefficients of the guided filter, float32 4×h×w on the CPU, about detail / 2 a side:
+            chroma at any size is `coefficients[:2] * luma + coefficients[2:]`.
+
+        Raises:
+            ModelError: the generator returned values that are not finite.
+            ColouriserError: detail is out of range.
+        """
+        if not DETAIL_RANGE[0] <= detail <= DETAIL_RANGE[1]:
+            raise ColouriserError(
+                f"detail must be from {DETAIL_RANGE[0]} to {DETAIL_RANGE[1]}, not {detail}"
+            )
+        small = luma.resize(small_size(*luma.size, detail), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        guide = _to_tensor(small)[None, None].to(self.device)  # 1×1×H×W
+        with torch.inference_mode():
+            chroma = self.generator(guide.contiguous(memory_format=torch.channels_last))
+            coefficients = guided_filter(F.avg_pool2d(guide, 2), chroma)[0].cpu()
+        if not coefficients.isfinite().all():
+            raise ModelError("the model returned values that are not finite; use other weights")
+        return coefficients
+
+    @staticmethod
+    def merge(luma: Image.Image, coefficients: Tensor, vividness: float = 1.0) -> Image.Image:
+        """Bring chroma up to full size along the photograph's edges and merge it with its luma.
+
+        Args:
+            luma: mode "L", the photograph.
+            coefficients: from `predict`.
+            vividness: see `colourise`.
+
+        Returns:
+            Mode "RGB", of luma's size.
+
+        Raises:
+            ColouriserError: vividness is out of range.
+        """
+        if not 0 <= vividness <= 4:
+            raise ColouriserError(f"vividness must be from 0 to 4, not {vividness}")
+        width, height = luma.size
+        grey = torch.from_numpy(np.array(luma))  # H×W, uint8
+        out = torch.empty(height, width, 3, dtype=torch.uint8)
+        # Along rows now, once; along columns band by band: together they are bilinear.
+        columns = _stretch(coefficients * vividness, 2, width)
+        rows = max(1, BAND // width)
+        with torch.inference_mode():
+            for top in range(0, height, rows):
+                bottom = min(height, top + rows)
+                band = grey[top:bottom].float().div_(255)[None, None]
+                slope, offset = _stretch(columns, 1, height, top, bottom).split(2)
+                chroma = torch.addcmul(offset, slope, band[0])[None]
+                rgb = colour.merge(band, chroma)[0].mul_(255).round_()
+                out[top:bottom] = rgb.to(torch.uint8).permute(1, 2, 0)
+        return Image.fromarray(out.numpy())
+
+
+def small_size(width: int, height: int, detail: int) -> tuple[int, int]:
+    """Width and height of the generator's copy: an area of detail², aspect kept, sides even."""
+    scale = detail / (width * height) ** 0.5
+    sides = (min(max(round(side * scale / 2), 16), LONGEST * detail // 2) for side in (width, height))
+    small_width, small_height = (2 * side for side in sides)
+    return small_width, small_height
+
+
+def guided_filter(guide: Tensor, chroma: Tensor) -> Tensor:
+    """Coefficients of the Fast Guided Filter (He & Sun 2015, arXiv:1505.00996).
+
+    Args:
+        guide: luma, float 1×1×H×W in [0, 1].
+        chroma: float 1×2×H×W.
+
+    Returns:
+        1×4×H×W: slope (2) and offset (2) of chroma as a linear function of luma in each window.
+    """
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, 2 * RADIUS + 1, 1, RADIUS, count_include_pad=False)
+
+    mean_guide, mean_chroma = mean(guide), mean(chroma)
+    variance = mean(guide * guide) - mean_guide**2
+    slope = (mean(guide * chroma) - mean_guide * mean_chroma) / (variance + SMOOTHNESS)
+    return mean(torch.cat([slope, mean_chroma - slope * mean_guide], 1))
+
+
+def _stretch(
+    x: Tensor, dim: int, size: int, start: int = 0, stop: int | None = None
+) -> Tensor:
+    """Rows start to stop of x stretched linearly to `size` along one dimension (pixel centres)."""
+    positions = torch.arange(start, size if stop is None else stop, dtype=torch.float32)
+    positions = ((positions + 0.5) * (x.shape[dim] / size) - 0.5).clamp_(0, x.shape[dim] - 1)
+    low = positions.long()
+    high = (low + 1).clamp_(max=x.shape[dim] - 1)
+    weight = (positions - low).view([-1 if d == dim else 1 for d in range(x.ndim)])
+    return torch.lerp(x.index_select(dim, low), x.index_select(dim, high), weight)
+
+
+def _to_tensor(luma: Image.Image) -> Tensor:
+    """Mode "L" to float32 H×W in [0, 1]."""
+    return torch.from_numpy(np.array(luma)).float().div_(255)

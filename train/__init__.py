@@ -1,0 +1,1 @@
+"""Training of the generator with fastai: prepare, generator, critic, gan, evaluate."""

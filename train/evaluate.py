@@ -1,0 +1,87 @@
+"""Colour a split with each stage's generator, through the public pipeline, and measure the result."""
+
+import json
+import logging
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from colouriser import Colouriser, ColouriserError
+from colouriser.files import write_atomically
+from colouriser.hub import WEIGHTS
+
+from .figures import columns
+from .metrics import colourfulness, measure
+from .prepare import pairs
+from .recipes import Recipe
+
+log = logging.getLogger(__name__)
+
+FIGURE_ROWS = 6
+
+
+def photographs(run: Path, split: str, size: int, most: int | None = None) -> list[Image.Image]:
+    """The true photographs of a split: RGB, their central squares, size × size."""
+    names = pairs(run, split)[:most]
+    return [
+        ImageOps.fit(Image.open(run / "colour" / f"{name}.jpg").convert("RGB"), (size, size))
+        for name in names
+    ]
+
+
+def colour_all(colouriser: Colouriser, truths: list[Image.Image], size: int) -> list[Image.Image]:
+    """Coloured versions of photographs, from their luma."""
+    return [colouriser.colourise(t, detail=size) for t in tqdm(truths, desc="colour", leave=False)]
+
+
+def evaluate(recipe: Recipe, run: Path, split: str) -> Path:
+    """Write a table of metrics (Markdown and JSON) and the three-column figure; return the table.
+
+    The first row is the grey input itself: what any metric says of doing nothing.
+
+    Raises:
+        ColouriserError: no stage of the run has left a generator yet.
+    """
+    stages = [s for s in ("generator", "gan") if (run / s / WEIGHTS).exists()]
+    if not stages:
+        raise ColouriserError(f"{run} has no generator to evaluate; run the generator step first")
+    size = recipe.stored_size
+    truths = photographs(run, split, size)
+    outputs = {"grey": [t.convert("L").convert("RGB") for t in truths]}
+    for stage in stages:
+        outputs[stage] = colour_all(Colouriser.load(run / stage), truths, size)
+    rows = {}
+    for name, images in outputs.items():
+        log.info("measuring %s on %d photographs", name, len(images))
+        rows[name] = measure(images, truths, recipe.metrics)
+    truth = sum(map(colourfulness, truths)) / len(truths)
+    result = {
+        "n": len(truths),
+        "size": size,
+        "split": split,
+        "rows": {**rows, "truth": {"colourfulness": truth}},
+    }
+    folder = run / "evaluation"
+    text, data = _table(result), json.dumps(result, indent=2) + "\n"
+    write_atomically(folder / f"{split}.json", lambda file: file.write(data.encode()))
+    write_atomically(folder / f"{split}.md", lambda file: file.write(text.encode()))
+    spread = range(0, len(truths), max(1, len(truths) // FIGURE_ROWS))
+    figure = [(outputs["grey"][i], outputs[stages[-1]][i], truths[i]) for i in spread]
+    columns(figure[:FIGURE_ROWS], folder / f"{split}.jpg")
+    return folder / f"{split}.md"
+
+
+def _table(result: dict) -> str:
+    rows = result["rows"]
+    names = list(rows["grey"])
+    lines = [
+        f"Split {result['split']}, n = {result['n']}, {result['size']} px.",
+        "",
+        f"| | {' | '.join(n.replace('_', ' ') for n in names)} |",
+        "|---" * (len(names) + 1) + "|",
+    ]
+    for row, scores in rows.items():
+        cells = (f"{scores[name]:.4g}" if name in scores else "" for name in names)
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

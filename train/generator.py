@@ -1,0 +1,135 @@
+"""Stage 1: the generator learns chroma with a pixel loss, from ImageNet weights.
+
+Leaves RUN/generator with the best epoch's `model.safetensors` and `config.json`, and RUN/fakes with
+its coloured versions of all training and validation photographs, for the critic.
+"""
+
+import logging
+from pathlib import Path
+
+import torch
+from fastai.callback.schedule import Learner  # with fit_one_cycle
+from PIL import Image
+from torch.nn import functional as F
+from torchvision import models
+from tqdm import tqdm
+
+from colouriser import Colouriser, ColouriserError, Generator
+from colouriser.files import write_atomically
+from colouriser.hub import WEIGHTS, store
+
+from .data import ToLumaAndChroma, pair_loaders
+from .evaluate import colour_all, photographs
+from .figures import columns
+from .metrics import measure
+from .prepare import pairs
+from .recipes import Recipe
+from .stage import Autocast, EpochRecord, Scores, train
+
+log = logging.getLogger(__name__)
+
+SAMPLES = 6  # photographs in the picture of each epoch
+
+
+def train_generator(recipe: Recipe, run: Path, encoder_weights: Path | None = None) -> None:
+    """Train the generator alone and save its outputs for the critic.
+
+    Args:
+        recipe: decides the model and the schedule.
+        run: a prepared run folder.
+        encoder_weights: a file with torchvision's ImageNet weights; downloaded unless given.
+    """
+    loaders = pair_loaders(recipe, run, recipe.generator_size)
+    generator = Generator(recipe.model)
+    if recipe.imagenet and not (run / "generator" / "checkpoint.safetensors").exists():
+        load_imagenet(generator, encoder_weights)
+    learner = Learner(
+        loaders,
+        generator.to(memory_format=torch.channels_last),  # the layout convolutions are fastest in
+        loss_func=chroma_error,
+        splitter=halves,
+        wd=0.01,
+        cbs=[ToLumaAndChroma(), *([Autocast()] if recipe.bfloat16 else [])],
+    )
+    rates = [recipe.generator_rate * recipe.encoder_share, recipe.generator_rate]
+    record = EpochRecord(run / "generator", recipe, Watch(recipe, run, generator, "generator"))
+    train(
+        learner,
+        record,
+        recipe.generator_epochs,
+        lambda first: learner.fit_one_cycle(recipe.generator_epochs, rates, start_epoch=first),
+    )
+    save_fakes(run)
+
+
+def chroma_error(chroma: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of chroma; truth is N×3×H×W with luma first. Its best answer is the mean
+    of all plausible colours: safe and pale, which is what the GAN then mends."""
+    return F.mse_loss(chroma.float(), truth[:, 1:]) * 100  # about 1, to be read in the tables
+
+
+def halves(generator: Generator) -> list[list[torch.nn.Parameter]]:
+    """The generator's parameters in two groups: the encoder's and all others."""
+    encoder = list(generator.encoder.parameters())
+    others = [*generator.decoder.parameters(), *generator.head.parameters()]
+    return [encoder, others]
+
+
+def load_imagenet(generator: Generator, path: Path | None = None) -> None:
+    """Start the encoder from ImageNet. The first convolution's weights are summed over R, G and B,
+    which gives for grey what the original gives for R = G = B.
+
+    Raises:
+        ColouriserError: the file at `path` does not hold weights of this encoder.
+    """
+    name = generator.config.encoder
+    if path is None:
+        state = models.get_model(name, weights="IMAGENET1K_V1").state_dict()
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state["conv1.weight"] = state["conv1.weight"].sum(1, keepdim=True)
+        kept = {k: v for k, v in state.items() if not k.startswith("fc.")}
+        generator.encoder.load_state_dict(kept)
+    except (KeyError, RuntimeError) as error:
+        raise ColouriserError(f"{path} does not hold weights of {name}; give its file") from error
+
+
+class Watch:
+    """After an epoch: colours photographs of the validation split, measures them, keeps the best."""
+
+    def __init__(self, recipe: Recipe, run: Path, generator: Generator, stage: str) -> None:
+        self.generator, self.folder, self.size = generator, run / stage, recipe.stored_size
+        self.truths = photographs(run, "valid", self.size, recipe.watched)
+        # After the GAN, PSNR would choose the palest epoch. KID is the same on average for any number
+        # of photographs, so few will do.
+        by_kid = stage == "gan" and "kid" in recipe.metrics
+        self.chosen_by = "kid" if by_kid else "psnr"
+        self.metrics = ("psnr", "colourfulness", *(["kid"] if by_kid else []))
+
+    def __call__(self, epoch: int, row: Scores, best: float | None) -> float:
+        device = next(self.generator.parameters()).device
+        outputs = colour_all(Colouriser(self.generator, device), self.truths, self.size)
+        scores = measure(outputs, self.truths, self.metrics)
+        row.update({f"valid_{name}": value for name, value in scores.items()})
+        sheet = [(t.convert("L"), o, t) for o, t in zip(outputs, self.truths, strict=True)]
+        columns(sheet[:SAMPLES], self.folder / "samples" / f"epoch-{epoch:02}.jpg")
+        score = -scores["kid"] if self.chosen_by == "kid" else scores["psnr"]
+        if best is not None and score <= best:
+            return best
+        store(self.generator, self.folder)
+        return score
+
+
+def save_fakes(run: Path) -> None:
+    """Colour all training and validation photographs with the generator, as RUN/fakes/NAME.png."""
+    if not (run / "generator" / WEIGHTS).exists():
+        raise ColouriserError(f"{run} has no generator; run the generator step first")
+    colouriser = Colouriser.load(run / "generator")
+    names = [*pairs(run, "train"), *pairs(run, "valid")]
+    for name in tqdm(names, desc="fakes", unit="photo"):
+        path = run / "fakes" / f"{name}.png"
+        if not path.exists():
+            with Image.open(run / "grey" / f"{name}.png") as grey:
+                coloured = colouriser.colourise(grey, detail=min(grey.size))
+            write_atomically(path, lambda file, image=coloured: image.save(file, "PNG"))

@@ -1,0 +1,138 @@
+"""Photographs -> pairs: a colour folder, a greyscale folder mapped one to one by name, and splits.
+
+    RUN/colour/NAME.jpg   the photograph, shorter side at most the recipe's stored size
+    RUN/grey/NAME.png     its luma, exactly Pillow's convert("L") of the stored photograph
+    RUN/pairs.csv         name, split: train, valid or test
+"""
+
+import csv
+import hashlib
+import io
+import logging
+import random
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from colouriser import ColouriserError
+from colouriser.files import write_atomically
+from colouriser.photo import suffixes
+
+from .recipes import Recipe
+
+log = logging.getLogger(__name__)
+
+SPLITS = ("train", "valid", "test")
+FEWEST = 20  # usable photographs; with fewer, a split would be empty
+
+
+def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -> None:
+    """Sample photographs, store each in colour and in grey, and fix the splits.
+
+    Args:
+        recipe: decides how many photographs, and their size.
+        run: the run folder.
+        folders: where photographs are looked for, recursively; the Oxford-IIIT Pet Dataset is
+            downloaded if there is none.
+        lists: CSV files with columns "file" and "split". Photographs in none of them get a split by
+            a hash of their name, which stays the same when others are added.
+
+    Raises:
+        ColouriserError: fewer than 20 usable photographs, or a list without these columns.
+    """
+    if not folders:
+        from fastai.data.external import URLs, untar_data
+
+        folders = [untar_data(URLs.PETS) / "images"]
+    splits = _read_lists(lists)
+    endings = suffixes()
+    files = sorted(f for d in folders for f in d.rglob("*") if f.suffix.lower() in endings)
+    random.Random(recipe.seed).shuffle(files)
+    rows: dict[str, str] = {}
+    for file in tqdm(files, desc="prepare", unit="photo"):
+        if recipe.sample is not None and len(rows) == recipe.sample:
+            break
+        try:
+            photograph = _usable(file, recipe.stored_size)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            log.warning("skipped %s: %s", file.name, error)
+            continue
+        name = file.stem if file.stem not in rows else f"{file.parent.name}_{file.stem}"
+        _store(photograph, name, run)
+        rows[name] = splits.get(file.name) or split_by_hash(file.name)
+    if len(rows) < FEWEST:
+        raise ColouriserError(
+            f"only {len(rows)} usable photographs in {', '.join(map(str, folders))}; "
+            f"give at least {FEWEST} colour photographs with --images"
+        )
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("name", "split"), *sorted(rows.items())])
+    write_atomically(run / "pairs.csv", lambda out: out.write(text.getvalue().encode()))
+    counts = ", ".join(f"{list(rows.values()).count(s)} {s}" for s in SPLITS)
+    log.info("%d pairs in %s (%s)", len(rows), run, counts)
+
+
+def split_by_hash(name: str) -> str:
+    """A split for a file name: 80 % train, 10 % valid, 10 % test."""
+    share = int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
+    return "train" if share < 0.8 else "valid" if share < 0.9 else "test"
+
+
+def pairs(run: Path, split: str) -> list[str]:
+    """Names of a run's photographs in a split, sorted.
+
+    Raises:
+        ColouriserError: the run has not been prepared, or the split is empty.
+    """
+    path = run / "pairs.csv"
+    if not path.exists():
+        raise ColouriserError(f"{run} has no pairs.csv; run the prepare step first")
+    with open(path, newline="") as file:
+        names = sorted(row["name"] for row in csv.DictReader(file) if row["split"] == split)
+    if not names:
+        raise ColouriserError(f"{run} has no photographs in the split {split!r}; add some")
+    return names
+
+
+def _read_lists(lists: list[Path]) -> dict[str, str]:
+    splits: dict[str, str] = {}
+    for path in lists:
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                if row.get("split") not in SPLITS or "file" not in row:
+                    raise ColouriserError(f"{path}: needs the columns file and split ({SPLITS})")
+                splits[row["file"]] = row["split"]
+    return splits
+
+
+def _usable(file: Path, stored_size: int) -> Image.Image:
+    """The photograph, upright, RGB, shorter side at most stored_size; ValueError says why not."""
+    with Image.open(file) as image:
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            raise ValueError("animated or several pages")
+        photograph = ImageOps.exif_transpose(image).convert("RGB")
+    shorter = min(photograph.size)
+    if shorter < 64:
+        raise ValueError(f"smaller than 64 pixels ({photograph.width} × {photograph.height})")
+    if shorter > stored_size:
+        size = [round(side * stored_size / shorter) for side in photograph.size]
+        photograph = photograph.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    if _is_grey(photograph):
+        raise ValueError("already greyscale")
+    return photograph
+
+
+def _is_grey(photograph: Image.Image) -> bool:
+    """Whether hardly any pixel has chroma; a tint of the whole (sepia) counts as grey too."""
+    _, cb, cr = photograph.convert("YCbCr").resize((64, 64)).split()
+    return all(high - low <= 8 for low, high in (cb.getextrema(), cr.getextrema()))
+
+
+def _store(photograph: Image.Image, name: str, run: Path) -> None:
+    jpeg = io.BytesIO()
+    photograph.save(jpeg, "JPEG", quality=95, subsampling=0)
+    write_atomically(run / "colour" / f"{name}.jpg", lambda file: file.write(jpeg.getvalue()))
+    grey = Image.open(jpeg).convert("L")
+    write_atomically(run / "grey" / f"{name}.png", lambda file: grey.save(file, "PNG"))

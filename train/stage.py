@@ -1,0 +1,98 @@
+"""What the three stages share: an epoch's record, pictures, the choice of the best, and resuming."""
+
+import csv
+import logging
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from fastai.callback.core import Callback
+from fastai.learner import Learner
+from fastai.torch_core import set_seed
+
+from .checkpoint import load_checkpoint, save_checkpoint
+from .recipes import Recipe
+
+log = logging.getLogger(__name__)
+
+Scores = dict[str, float]
+
+
+class Autocast(Callback):
+    """bfloat16 for forward and loss, on any device (fastai's MixedPrecision is for CUDA alone)."""
+
+    def before_batch(self) -> None:
+        device = next(self.model.parameters()).device.type
+        self.autocast = torch.autocast(device, torch.bfloat16)
+        self.autocast.__enter__()
+
+    def after_loss(self) -> None:
+        self.autocast.__exit__(None, None, None)
+
+
+class EpochRecord(Callback):
+    """After each epoch: a row in history.csv, then a checkpoint. Before each: the same seed again.
+
+    `after` is called with the epoch's number (from 1), its row so far and the best score yet; it adds to
+    the row, keeps the model if it is the best, and returns the best score.
+    """
+
+    order = 80  # after fastai's Recorder and SkipToEpoch
+
+    def __init__(
+        self, folder: Path, recipe: Recipe, after: Callable[[int, Scores, float | None], float]
+    ) -> None:
+        self.folder, self.recipe, self.after_scores = folder, recipe, after
+        self.first, self.best = 0, None
+
+    def before_epoch(self) -> None:
+        # A resumed stage sees the photographs in the order it would have seen without a break.
+        set_seed(self.recipe.seed + self.epoch)
+        self.dls.train.rng = random.Random(self.recipe.seed + self.epoch)
+        self.started = time.monotonic()
+
+    def after_epoch(self) -> None:
+        if self.epoch < self.first:  # fastai runs this for skipped epochs too
+            return
+        names = self.recorder.metric_names[1:]  # without the epoch; the time comes last
+        row = dict(zip(names, self.recorder.values[-1], strict=False))
+        self.best = self.after_scores(self.epoch + 1, row, self.best)
+        row["seconds"] = round(time.monotonic() - self.started, 1)
+        _append(self.folder / "history.csv", {"epoch": self.epoch + 1, **row}, new=self.epoch == 0)
+        notes = {"epochs": self.epoch + 1, "best": self.best}
+        save_checkpoint(self.learn, self.folder / "checkpoint.safetensors", notes)
+
+
+def train(
+    learner: Learner,
+    record: EpochRecord,
+    epochs: int,
+    fit: Callable[[int], None],
+) -> None:
+    """Run a stage, from its last checkpoint if there is one.
+
+    Args:
+        learner: with its model and data.
+        record: the stage's record, which becomes a callback.
+        epochs: of the whole stage.
+        fit: called with the epoch to start from; calls one of the learner's fit methods.
+    """
+    record.folder.mkdir(parents=True, exist_ok=True)
+    path = record.folder / "checkpoint.safetensors"
+    if path.exists():
+        notes = load_checkpoint(learner, path)
+        record.first, record.best = notes["epochs"], notes["best"]
+        log.info("%s: %d of %d epochs are done", record.folder.name, record.first, epochs)
+    if record.first < epochs:
+        learner.add_cb(record)
+        fit(record.first)
+
+
+def _append(path: Path, row: dict[str, float], new: bool) -> None:
+    with open(path, "w" if new else "a", newline="") as file:
+        writer = csv.DictWriter(file, row.keys())
+        if new:
+            writer.writeheader()
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
