@@ -1,8 +1,8 @@
 """Colour for black-and-white photographs.
 
-    from colouriser import Colouriser
+from colouriser import Colouriser
 
-    Colouriser.load().colourise(image)  # a PIL image in, a PIL image out
+Colouriser.load().colourise(image)  # a PIL image in, a PIL image out
 """
 
 from .errors import ColouriserError, ModelError, PhotoError

@@ -1,6 +1,6 @@
-"""Luma/chroma arithmetic: full-range Rec. 601 (JFIF), as in JPEG files and in Pillow's `convert("L")`.
+"""Luma/chroma arithmetic: full-range Rec. 601 (JFIF), as in JPEG files and Pillow's convert("L").
 
-Luma Y is in [0, 1] and is 0.299 R + 0.587 G + 0.114 B. Chroma (Cb, Cr) is in [-0.5, 0.5], 0 is grey.
+Luma Y = 0.299 R + 0.587 G + 0.114 B is in [0, 1]. Chroma (Cb, Cr) is in [-0.5, 0.5]; 0 is grey.
 All functions are pure, take float tensors, and work on CPU and GPU.
 """
 
@@ -27,20 +27,36 @@ def split(rgb: Tensor) -> tuple[Tensor, Tensor]:
     return luma[:, None], chroma
 
 
-def gamut_scale(luma: Tensor, red: Tensor, green: Tensor, blue: Tensor) -> Tensor:
-    """How far a colour may go from grey, in [0, 1], before a channel leaves [0, 1] at this luma.
+def offsets(chroma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Distances of the channels from luma (R - Y, G - Y, B - Y).
 
     Args:
-        luma: float tensor in [0, 1].
-        red, green, blue: the channels' distances from luma (R - Y, G - Y, B - Y), of luma's shape.
+        chroma: float …×2×H×W (Cb, Cr), in any unit.
 
     Returns:
-        The largest s <= 1 with 0 <= luma + s * distance <= 1 in all three channels (closed form).
-        Chroma scaled by it keeps luma and hue and loses only saturation.
+        Three tensors …×1×H×W in the same unit, which cancel out in luma.
     """
-    above = torch.maximum(torch.maximum(red, green), blue).clamp_(min=1e-6)
-    below = torch.minimum(torch.minimum(red, green), blue).clamp_(max=-1e-6)
-    return torch.minimum((1 - luma).div_(above), (-luma).div_(below)).clamp_(max=1)
+    blue, red = CB_TO_BLUE * chroma[..., :1, :, :], CR_TO_RED * chroma[..., 1:, :, :]
+    return red, (red * (-RED / GREEN)).add_(blue, alpha=-BLUE / GREEN), blue
+
+
+def gamut_scale(
+    luma: Tensor, red: Tensor, green: Tensor, blue: Tensor, white: float = 1.0
+) -> Tensor:
+    """How far a colour may go from grey, in [0, 1], before a channel leaves RGB at this luma.
+
+    Args:
+        luma: float tensor in [0, white].
+        red, green, blue: the channels' distances from luma, of luma's shape.
+        white: the largest value of a channel.
+
+    Returns:
+        The largest s <= 1 with 0 <= luma + s * distance <= white in all three channels (closed
+        form). Chroma scaled by it keeps luma and hue and loses only saturation.
+    """
+    above = torch.maximum(torch.maximum(red, green), blue).clamp_(min=1e-6 * white)
+    below = torch.minimum(torch.minimum(red, green), blue).clamp_(max=-1e-6 * white)
+    return torch.minimum((white - luma).div_(above), luma.neg().div_(below)).clamp_(max=1)
 
 
 def merge(luma: Tensor, chroma: Tensor) -> Tensor:
@@ -56,8 +72,6 @@ def merge(luma: Tensor, chroma: Tensor) -> Tensor:
     Returns:
         RGB, float N×3×H×W in [0, 1].
     """
-    cb, cr = chroma[:, :1], chroma[:, 1:]
-    red, blue = CR_TO_RED * cr, CB_TO_BLUE * cb
-    green = (red * -RED).add_(blue, alpha=-BLUE).div_(GREEN)  # the three cancel out in luma
-    scale = gamut_scale(luma, red, green, blue)
-    return torch.cat([torch.addcmul(luma, scale, offset) for offset in (red, green, blue)], 1)
+    distances = offsets(chroma)
+    scale = gamut_scale(luma, *distances)
+    return torch.cat([torch.addcmul(luma, scale, distance) for distance in distances], 1)

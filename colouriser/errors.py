@@ -1,4 +1,4 @@
-"""The errors that colouriser raises. Each message says what was wrong and what to do, in one line."""
+"""The errors that colouriser raises. Each says what was wrong and what to do, in one line."""
 
 
 class ColouriserError(Exception):

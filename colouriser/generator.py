@@ -11,6 +11,7 @@ U-Net: Ronneberger et al. 2015. Pixel shuffle: Shi et al. 2016. ResNet: He et al
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,7 +103,7 @@ class Generator(nn.Module):
         return chroma[..., : (height + 1) // 2, : (width + 1) // 2]
 
 
-def _channels(layer: nn.Sequential) -> int:
+def _channels(layer: Any) -> int:
     """Output channels of a torchvision ResNet layer."""
     block = layer[-1]
-    return (block.conv3 if hasattr(block, "conv3") else block.conv2).out_channels
+    return getattr(block, "conv3", block.conv2).out_channels

@@ -86,7 +86,10 @@ def load(folder: Path) -> Generator:
 def store(generator: Generator, folder: Path) -> None:
     """Write a generator's weights and config into a folder; the inverse of `load`."""
     state = {
-        name: value.detach().cpu().to(torch.float16 if value.ndim == 4 else value.dtype).contiguous()
+        name: value.detach()
+        .cpu()
+        .to(torch.float16 if value.ndim == 4 else value.dtype)
+        .contiguous()
         for name, value in generator.state_dict().items()
     }
     config = json.dumps(dataclasses.asdict(generator.config), indent=2) + "\n"

@@ -10,7 +10,7 @@ import logging
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
@@ -21,15 +21,19 @@ from .files import write_atomically
 log = logging.getLogger(__name__)
 
 MAX_PIXELS = 150_000_000  # the largest photograph that is decoded; needs about 1.5 GB
-READABLE = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
-LUMA_SAFE = {"quality": 95, "subsampling": 0}  # JPEG: keeps luma to about 1/255 on average
-SAVE = {  # formats that are kept, and how they are written; all others become PNG
-    "JPEG": LUMA_SAFE,
+Image.init()  # registers all formats; Pillow would do it too late
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
+# Formats that can be written, and how: so that luma comes back within 1/255. Any smaller JPEG or
+# lossy WebP would change the photograph itself, which is to stay as it is.
+SAVE: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 100, "subsampling": 0},
     "PNG": {},
-    "WEBP": {"quality": 95},
+    "WEBP": {"lossless": True, "method": 1},  # method 1: seconds faster than 4, little larger
     "TIFF": {"compression": "tiff_deflate"},
     "BMP": {},
 }
+SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
 KEEPS_EXIF = ("JPEG", "PNG", "WEBP", "TIFF")
 KEEPS_ALPHA = ("PNG", "WEBP", "TIFF")
 
@@ -39,14 +43,9 @@ class Photo:
     """A photograph without its colour, and what is needed to write a coloured copy of it."""
 
     luma: Image.Image  # mode "L", upright
-    format: str = "PNG"  # the format a copy is written in: a key of SAVE
+    suffix: str  # of the format a copy is best written in, such as ".jpg"
     alpha: Image.Image | None = None  # mode "L", upright, for photographs with transparency
     exif: Image.Exif = field(default_factory=Image.Exif)  # without orientation and position
-
-    @property
-    def suffix(self) -> str:
-        """The usual file suffix of the format, such as ".jpg"."""
-        return {"JPEG": ".jpg", "TIFF": ".tif"}.get(self.format, f".{self.format.lower()}")
 
 
 def suffixes() -> set[str]:
@@ -72,7 +71,9 @@ def to_luma(image: Image.Image) -> Image.Image:
             return _scale_to_8_bit(image)
         return image.convert("L")
     except (OSError, SyntaxError, ValueError) as error:
-        raise PhotoError(f"cannot decode the image ({error}); save it again or use another") from error
+        raise PhotoError(
+            f"cannot decode the image ({error}); save it again or use another"
+        ) from error
 
 
 def _scale_to_8_bit(image: Image.Image) -> Image.Image:
@@ -98,11 +99,11 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides
-            image = Image.open(source, formats=READABLE)
+            image: Image.Image = Image.open(source, formats=READABLE)
             if image.width * image.height > MAX_PIXELS:
                 raise PhotoError(f"{name}: {_size_message(image.size)}")
             image.load()
-            file_format = "JPEG" if image.format == "MPO" else image.format
+            suffix = SUFFIXES.get(image.format or "", ".png")
             ImageOps.exif_transpose(image, in_place=True)
             image = _to_srgb(image)
             exif = image.getexif()
@@ -125,7 +126,7 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
         raise PhotoError(
             f"{name}: damaged or incomplete ({error}); save or download it again"
         ) from error
-    return Photo(luma, file_format if file_format in SAVE else "PNG", alpha, exif)
+    return Photo(luma, suffix, alpha, exif)
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
@@ -151,27 +152,35 @@ def _size_message(size: tuple[int, int] | None) -> str:
     return f"{what} more than the limit of {MAX_PIXELS // 1_000_000} megapixels; make it smaller"
 
 
+def writable(path: Path) -> bool:
+    """Whether a coloured photograph can be written under this name; judged by the suffix."""
+    return Image.registered_extensions().get(path.suffix.lower()) in SAVE
+
+
 def write(colour: Image.Image, path: str | Path, photo: Photo | None = None) -> None:
     """Write a coloured photograph. The file appears under its name only when it is complete.
 
     Args:
         colour: mode "RGB".
-        path: where to; the suffix is not looked at.
-        photo: the photograph it was made from, for format, transparency and metadata; PNG without.
+        path: where to; the suffix decides the format. JPEG is written at quality 100 with chroma
+            at full size, WebP lossless: both keep luma within 1/255, as the others do.
+        photo: the photograph it was made from, whose transparency and metadata are kept.
 
     Raises:
-        PhotoError: the file cannot be written (no space, no permission).
+        PhotoError: the format cannot be written, or the file cannot (no space, no permission).
     """
-    photo = photo or Photo(colour)
     path = Path(path)
-    options = dict(SAVE[photo.format])
-    if photo.format in KEEPS_EXIF and len(photo.exif):
+    if not writable(path):
+        raise PhotoError(f"{path.name}: cannot write this format; use {', '.join(SAVE)}")
+    file_format = Image.registered_extensions()[path.suffix.lower()]
+    options = dict(SAVE[file_format])
+    if photo and file_format in KEEPS_EXIF and len(photo.exif):
         options["exif"] = photo.exif
-    if photo.format in KEEPS_ALPHA and photo.alpha is not None:
+    if photo and photo.alpha and file_format in KEEPS_ALPHA:
         colour = colour.copy()
         colour.putalpha(photo.alpha)
     try:
-        write_atomically(path, lambda file: colour.save(file, photo.format, **options))
+        write_atomically(path, lambda file: colour.save(file, file_format, **options))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PhotoError(f"{path.name}: cannot be written ({reason})") from error

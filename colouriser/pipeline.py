@@ -7,6 +7,7 @@ The generator's cost depends on `detail` only. The rest runs over bands of rows 
 processor's cache, so memory beyond input and output stays small for any photograph.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ DETAIL_RANGE = (64, 1024)
 LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 RADIUS = 2  # of the guided filter's windows, in pixels of chroma
 SMOOTHNESS = 0.02**2  # luma variance below which the filter sees no edge: noise and film grain
-BAND = 1 << 18  # pixels merged at a time: a dozen float planes of it stay in a processor's cache
+BAND = 1 << 17  # pixels merged at a time: a dozen float planes of it stay in a processor's cache
+WHITE = 255.0
 
 
 class Colouriser:
@@ -34,7 +36,7 @@ class Colouriser:
     def __init__(self, generator: Generator, device: str | torch.device | None = None) -> None:
         """Wrap a generator. `device` is the first GPU if there is one, otherwise the CPU."""
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.generator = generator.eval().to(self.device, memory_format=torch.channels_last)
+        self.generator = generator.eval().to(self.device).to(memory_format=torch.channels_last)
 
     @classmethod
     def load(
@@ -94,7 +96,9 @@ class Colouriser:
             raise ColouriserError(
                 f"detail must be from {DETAIL_RANGE[0]} to {DETAIL_RANGE[1]}, not {detail}"
             )
-        small = luma.resize(small_size(*luma.size, detail), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        small = luma.resize(
+            small_size(*luma.size, detail), Image.Resampling.BILINEAR, reducing_gap=2.0
+        )
         guide = _to_tensor(small)[None, None].to(self.device)  # 1×1×H×W
         with torch.inference_mode():
             chroma = self.generator(guide.contiguous(memory_format=torch.channels_last))
@@ -121,26 +125,25 @@ class Colouriser:
         if not 0 <= vividness <= 4:
             raise ColouriserError(f"vividness must be from 0 to 4, not {vividness}")
         width, height = luma.size
-        grey = torch.from_numpy(np.array(luma))  # H×W, uint8
-        out = torch.empty(height, width, 3, dtype=torch.uint8)
-        # Along rows now, once; along columns band by band: together they are bilinear.
-        columns = _stretch(coefficients * vividness, 2, width)
-        rows = max(1, BAND // width)
+        grey = torch.from_numpy(np.array(luma))
+        out = torch.empty(3, height, width, dtype=torch.uint8)
         with torch.inference_mode():
-            for top in range(0, height, rows):
-                bottom = min(height, top + rows)
-                band = grey[top:bottom].float().div_(255)[None, None]
-                slope, offset = _stretch(columns, 1, height, top, bottom).split(2)
-                chroma = torch.addcmul(offset, slope, band[0])[None]
-                rgb = colour.merge(band, chroma)[0].mul_(255).round_()
-                out[top:bottom] = rgb.to(torch.uint8).permute(1, 2, 0)
-        return Image.fromarray(out.numpy())
+            for top, bottom, slope, offset in _bands(coefficients * vividness, width, height):
+                band = grey[None, top:bottom].float()
+                distances = colour.offsets(torch.addcmul(offset * WHITE, slope, band))
+                scale = colour.gamut_scale(band, *distances, white=WHITE)
+                band += 0.5  # so that cutting off decimals rounds
+                for channel, distance in zip(out, distances, strict=True):
+                    channel[top:bottom] = torch.addcmul(band, scale, distance)[0]
+        return Image.merge("RGB", [Image.fromarray(channel.numpy()) for channel in out])
 
 
 def small_size(width: int, height: int, detail: int) -> tuple[int, int]:
     """Width and height of the generator's copy: an area of detail², aspect kept, sides even."""
     scale = detail / (width * height) ** 0.5
-    sides = (min(max(round(side * scale / 2), 16), LONGEST * detail // 2) for side in (width, height))
+    sides = (
+        min(max(round(side * scale / 2), 16), LONGEST * detail // 2) for side in (width, height)
+    )
     small_width, small_height = (2 * side for side in sides)
     return small_width, small_height
 
@@ -165,16 +168,34 @@ def guided_filter(guide: Tensor, chroma: Tensor) -> Tensor:
     return mean(torch.cat([slope, mean_chroma - slope * mean_guide], 1))
 
 
-def _stretch(
-    x: Tensor, dim: int, size: int, start: int = 0, stop: int | None = None
-) -> Tensor:
-    """Rows start to stop of x stretched linearly to `size` along one dimension (pixel centres)."""
-    positions = torch.arange(start, size if stop is None else stop, dtype=torch.float32)
-    positions = ((positions + 0.5) * (x.shape[dim] / size) - 0.5).clamp_(0, x.shape[dim] - 1)
+def _bands(
+    coefficients: Tensor, width: int, height: int
+) -> Iterator[tuple[int, int, Tensor, Tensor]]:
+    """Bilinear interpolation to width × height: top, bottom, slope and offset of bands of rows.
+
+    Along rows it is done at once; along columns band by band, each between two rows of them.
+    """
+    low, weight = _positions(coefficients.shape[2], width)
+    padded = F.pad(coefficients, (0, 1, 0, 1), mode="replicate")
+    columns = torch.lerp(padded[:, :, low], padded[:, :, low + 1], weight)  # 4×(h + 1)×width
+    low, weight = _positions(coefficients.shape[1], height)
+    start = 0
+    for row, count in zip(*torch.unique_consecutive(low, return_counts=True), strict=True):
+        above, below = columns[:, row, None], columns[:, row + 1, None]
+        end = start + int(count)
+        for top in range(start, end, max(1, BAND // width)):
+            bottom = min(end, top + max(1, BAND // width))
+            band = torch.lerp(above, below, weight[None, top:bottom, None])
+            yield top, bottom, band[:2], band[2:]
+        start = end
+
+
+def _positions(small: int, large: int) -> tuple[Tensor, Tensor]:
+    """Where the centres of `large` pixels lie among those of `small`: index below, and weight of
+    the index above."""
+    positions = ((torch.arange(large) + 0.5) * (small / large) - 0.5).clamp_(0, small - 1)
     low = positions.long()
-    high = (low + 1).clamp_(max=x.shape[dim] - 1)
-    weight = (positions - low).view([-1 if d == dim else 1 for d in range(x.ndim)])
-    return torch.lerp(x.index_select(dim, low), x.index_select(dim, high), weight)
+    return low, positions - low
 
 
 def _to_tensor(luma: Image.Image) -> Tensor:

@@ -7,8 +7,8 @@
     evaluate    metrics and the three-column figure
     all         all of these
 
-Each step reads what the one before left in the run folder. A step that was killed goes on from its last epoch
-when it is started again; one that is done returns at once.
+Each step reads what the one before left in the run folder. A step that was killed goes on from its
+last epoch when it is started again; one that is done returns at once.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         nargs="+",
         default=[],
-        help="folders of colour photographs; the Oxford-IIIT Pet Dataset is downloaded unless given",
+        help="folders of photographs; the Oxford-IIIT Pet Dataset is downloaded unless given",
     )
     parser.add_argument(
         "--splits",

@@ -1,4 +1,4 @@
-"""Checkpoints of a stage: after each epoch, complete, as safetensors; a killed stage goes on from it."""
+"""Checkpoints: all a killed stage needs to go on, written after each epoch, as safetensors."""
 
 import json
 from pathlib import Path

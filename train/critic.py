@@ -1,14 +1,15 @@
 """Stage 2: the critic learns to tell the generator's photographs from real ones.
 
 A PatchGAN (Isola et al. 2017): a small convolutional network that judges overlapping patches, with
-spectral normalisation (Miyato et al. 2018), which keeps it from becoming so sure that its gradient says
-nothing.
+spectral normalisation (Miyato et al. 2018), which keeps it from becoming so sure that its gradient
+says nothing.
 """
 
 from pathlib import Path
 
 import torch
 from fastai.callback.schedule import Learner  # with fit_one_cycle
+from fastai.torch_core import set_seed
 from fastai.vision.gan import accuracy_thresh_expand
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,7 +33,9 @@ class Critic(nn.Module):
         for before, after, stride in zip(channels, channels[1:], strides, strict=False):
             convolution = nn.Conv2d(before, after, 4, stride, padding=1)
             layers += [spectral_norm(convolution), nn.LeakyReLU(0.2), nn.Dropout2d(0.1)]
-        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(channels[-1], 1, 3, padding=1)))
+        self.layers = nn.Sequential(
+            *layers, spectral_norm(nn.Conv2d(channels[-1], 1, 3, padding=1))
+        )
 
     def forward(self, photograph: Tensor) -> Tensor:
         """Judge.
@@ -68,6 +71,7 @@ def train_critic(recipe: Recipe, run: Path) -> None:
     """
     if not (run / "fakes").exists():
         raise ColouriserError(f"{run} has no generated photographs; run the generator step first")
+    set_seed(recipe.seed)
     loaders = critic_loaders(recipe, run, run / "fakes", recipe.critic_size)
     learner = Learner(
         loaders,

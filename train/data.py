@@ -1,6 +1,7 @@
-"""fastai DataLoaders over a run's pairs, and the callback that turns RGB batches into luma and chroma."""
+"""fastai DataLoaders over a run's pairs, and the callback that turns RGB into luma and chroma."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -39,14 +40,12 @@ def critic_loaders(recipe: Recipe, run: Path, fakes: Path, size: int) -> DataLoa
     return _loaders(recipe, block, frame, size, 2 * recipe.batch)
 
 
-def _frame(run: Path, item) -> DataFrame:
+def _frame(run: Path, item: Callable[[str], tuple]) -> DataFrame:
     rows = [(*item(name), split) for split in ("train", "valid") for name in pairs(run, split)]
     return DataFrame(rows, columns=["x", "y", "split"])
 
 
-def _loaders(
-    recipe: Recipe, blocks: tuple, frame: DataFrame, size: int, batch: int
-) -> DataLoaders:
+def _loaders(recipe: Recipe, blocks: tuple, frame: DataFrame, size: int, batch: int) -> DataLoaders:
     block = DataBlock(
         blocks=blocks,
         get_x=ColReader("x"),

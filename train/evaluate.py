@@ -1,4 +1,4 @@
-"""Colour a split with each stage's generator, through the public pipeline, and measure the result."""
+"""Colour a split with each stage's generator, through the public pipeline, and measure it."""
 
 import json
 import logging

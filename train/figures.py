@@ -1,5 +1,6 @@
 """Pictures of results: grey, generated and true photographs side by side."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -10,7 +11,9 @@ TITLES = ("Greyscale", "Generated", "Truth")
 GAP, HEADER = 8, 36  # pixels
 
 
-def columns(rows: list[tuple[Image.Image, ...]], path: Path, titles: tuple[str, ...] = TITLES) -> None:
+def columns(
+    rows: Sequence[tuple[Image.Image, ...]], path: Path, titles: tuple[str, ...] = TITLES
+) -> None:
     """Write a JPEG with a row for each photograph and a titled column for each version of it.
 
     Args:

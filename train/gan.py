@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from fastai.callback.core import Callback
 from fastai.optimizer import Adam
+from fastai.torch_core import set_seed
 from fastai.vision.gan import AdaptiveGANSwitcher, GANLearner, GANTrainer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -64,7 +65,7 @@ class Game:
         self.steps = {"generator": 0, "critic": 0}
 
     def generator(self, logits: Tensor, output: Tensor, truth: Tensor) -> Tensor:
-        """Be taken for real, and stay near the truth: L1, which unlike L2 allows one bold colour."""
+        """Be taken for real, and stay near the truth: in L1, which allows one bold colour."""
         fooled = F.softplus(-logits).mean()  # binary cross-entropy with the label "real"
         pixel = F.l1_loss(output[:, 1:].float(), truth[:, 1:])
         self._count("generator", adversarial=fooled, pixel=pixel)
@@ -123,21 +124,19 @@ class Switcher(AdaptiveGANSwitcher):
             super().after_batch()
 
 
-def train_gan(recipe: Recipe, run: Path) -> None:
-    """Train both networks, from what their own stages left; leaves the best epoch in RUN/gan.
+def gan_learner(recipe: Recipe, run: Path) -> tuple[GANLearner, Game]:
+    """The learner of the stage, from what the generator's and the critic's stages left.
 
     Raises:
-        ColouriserError: the generator's or the critic's stage is not done.
+        ColouriserError: one of them is not done.
     """
     if not (run / "generator" / WEIGHTS).exists():
         raise ColouriserError(f"{run} has no generator; run the generator step first")
-    generator = load(run / "generator")
-    critic = _trained_critic(run)
     game = Game(recipe)
     learner = GANLearner(
         pair_loaders(recipe, run, recipe.gan_size),
-        Painter(generator).to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        critic.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+        Painter(load(run / "generator")).to(memory_format=torch.channels_last),
+        _trained_critic(run).to(memory_format=torch.channels_last),
         game.generator,
         game.critic,
         switcher=Switcher(recipe.critic_threshold, recipe.critic_patience),
@@ -147,14 +146,25 @@ def train_gan(recipe: Recipe, run: Path) -> None:
         wd=0.0,
         cbs=[OneAtATime(), ToLumaAndChroma(), *([Autocast()] if recipe.bfloat16 else [])],
     )
-    rates = [recipe.gan_rate * recipe.encoder_share, recipe.gan_rate, recipe.gan_critic_rate]
-    watch = Watch(recipe, run, generator, "gan")
+    return learner, game
+
+
+def train_gan(recipe: Recipe, run: Path) -> None:
+    """Train both networks against each other; leaves the best epoch's generator in RUN/gan.
+
+    Raises:
+        ColouriserError: the generator's or the critic's stage is not done.
+    """
+    set_seed(recipe.seed)
+    learner, game = gan_learner(recipe, run)
+    watch = Watch(recipe, run, learner.model.generator.generator, "gan")
 
     def after(epoch: int, row: Scores, best: float | None) -> float:
         row.update(game.averages())
         game.reset()
         return watch(epoch, row, best)
 
+    rates = [recipe.gan_rate * recipe.encoder_share, recipe.gan_rate, recipe.gan_critic_rate]
     train(
         learner,
         EpochRecord(run / "gan", recipe, after),

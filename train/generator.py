@@ -9,14 +9,15 @@ from pathlib import Path
 
 import torch
 from fastai.callback.schedule import Learner  # with fit_one_cycle
+from fastai.torch_core import set_seed
 from PIL import Image
 from torch.nn import functional as F
 from torchvision import models
 from tqdm import tqdm
 
 from colouriser import Colouriser, ColouriserError, Generator
-from colouriser.files import write_atomically
 from colouriser.hub import WEIGHTS, store
+from colouriser.photo import write
 
 from .data import ToLumaAndChroma, pair_loaders
 from .evaluate import colour_all, photographs
@@ -39,6 +40,7 @@ def train_generator(recipe: Recipe, run: Path, encoder_weights: Path | None = No
         run: a prepared run folder.
         encoder_weights: a file with torchvision's ImageNet weights; downloaded unless given.
     """
+    set_seed(recipe.seed)
     loaders = pair_loaders(recipe, run, recipe.generator_size)
     generator = Generator(recipe.model)
     if recipe.imagenet and not (run / "generator" / "checkpoint.safetensors").exists():
@@ -96,13 +98,13 @@ def load_imagenet(generator: Generator, path: Path | None = None) -> None:
 
 
 class Watch:
-    """After an epoch: colours photographs of the validation split, measures them, keeps the best."""
+    """After an epoch: colours validation photographs, measures them, keeps the best epoch."""
 
     def __init__(self, recipe: Recipe, run: Path, generator: Generator, stage: str) -> None:
         self.generator, self.folder, self.size = generator, run / stage, recipe.stored_size
         self.truths = photographs(run, "valid", self.size, recipe.watched)
-        # After the GAN, PSNR would choose the palest epoch. KID is the same on average for any number
-        # of photographs, so few will do.
+        # In the GAN, PSNR would choose the palest epoch. KID is the same on average for any
+        # number of photographs, so few will do.
         by_kid = stage == "gan" and "kid" in recipe.metrics
         self.chosen_by = "kid" if by_kid else "psnr"
         self.metrics = ("psnr", "colourfulness", *(["kid"] if by_kid else []))
@@ -132,4 +134,4 @@ def save_fakes(run: Path) -> None:
         if not path.exists():
             with Image.open(run / "grey" / f"{name}.png") as grey:
                 coloured = colouriser.colourise(grey, detail=min(grey.size))
-            write_atomically(path, lambda file, image=coloured: image.save(file, "PNG"))
+            write(coloured, path)

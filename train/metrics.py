@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torchmetrics import Metric
 from torchmetrics.image import (
     FrechetInceptionDistance,
     KernelInceptionDistance,
@@ -44,7 +45,7 @@ def measure(
         A value for each metric; colourfulness also gives "colourfulness_gap", the distance of the
         outputs' mean from the truths'.
     """
-    judges: dict[str, torch.nn.Module] = {}
+    judges: dict[str, Metric] = {}
     if "psnr" in metrics:
         judges["psnr"] = PeakSignalNoiseRatio(data_range=1.0, reduction="none", dim=(1, 2, 3))
     if "ssim" in metrics:

@@ -1,8 +1,8 @@
 """Photographs -> pairs: a colour folder, a greyscale folder mapped one to one by name, and splits.
 
-    RUN/colour/NAME.jpg   the photograph, shorter side at most the recipe's stored size
-    RUN/grey/NAME.png     its luma, exactly Pillow's convert("L") of the stored photograph
-    RUN/pairs.csv         name, split: train, valid or test
+RUN/colour/NAME.jpg   the photograph, shorter side at most the recipe's stored size
+RUN/grey/NAME.png     its luma, exactly Pillow's convert("L") of the stored photograph
+RUN/pairs.csv         name, split: train, valid or test
 """
 
 import csv
@@ -12,6 +12,7 @@ import logging
 import random
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
@@ -126,8 +127,8 @@ def _usable(file: Path, stored_size: int) -> Image.Image:
 
 def _is_grey(photograph: Image.Image) -> bool:
     """Whether hardly any pixel has chroma; a tint of the whole (sepia) counts as grey too."""
-    _, cb, cr = photograph.convert("YCbCr").resize((64, 64)).split()
-    return all(high - low <= 8 for low, high in (cb.getextrema(), cr.getextrema()))
+    chroma = np.asarray(photograph.convert("YCbCr").resize((64, 64)))[..., 1:]
+    return bool(np.ptp(chroma, axis=(0, 1)).max() <= 8)
 
 
 def _store(photograph: Image.Image, name: str, run: Path) -> None:

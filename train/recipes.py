@@ -1,4 +1,4 @@
-"""Named training recipes. A recipe is everything that decides the result, but for the photographs."""
+"""Named training recipes: everything that decides the result, but for the photographs."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What the three stages share: an epoch's record, pictures, the choice of the best, and resuming."""
+"""What the three stages share: autocast, the record of each epoch, and resuming."""
 
 import csv
 import logging
@@ -35,8 +35,8 @@ class Autocast(Callback):
 class EpochRecord(Callback):
     """After each epoch: a row in history.csv, then a checkpoint. Before each: the same seed again.
 
-    `after` is called with the epoch's number (from 1), its row so far and the best score yet; it adds to
-    the row, keeps the model if it is the best, and returns the best score.
+    `after` is called with the epoch's number (from 1), its row so far and the best score yet; it
+    adds to the row, keeps the model if it is the best, and returns the best score.
     """
 
     order = 80  # after fastai's Recorder and SkipToEpoch
@@ -45,7 +45,8 @@ class EpochRecord(Callback):
         self, folder: Path, recipe: Recipe, after: Callable[[int, Scores, float | None], float]
     ) -> None:
         self.folder, self.recipe, self.after_scores = folder, recipe, after
-        self.first, self.best = 0, None
+        self.first = 0
+        self.best: float | None = None
 
     def before_epoch(self) -> None:
         # A resumed stage sees the photographs in the order it would have seen without a break.

@@ -1,0 +1,108 @@
+"""Colour photographs: python -m colouriser photo.jpg scans/ -o coloured/
+
+Folders are searched for photographs, recursively. File names and formats are kept (formats that
+cannot be written become PNG). What is done already is skipped; a bad file does not stop the rest.
+The exit code is 0 if all went well, 1 if any photograph failed, 2 for a wrong command line.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .errors import ColouriserError
+from .photo import read, suffixes, writable, write
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parse(arguments)
+    jobs, problems = _plan(options.photos, options.output)
+    try:
+        from .pipeline import Colouriser  # after parsing: --help should not wait for torch
+
+        colouriser = Colouriser.load(options.model)
+    except ColouriserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    for problem in problems:
+        sys.stderr.write(f"error: {problem}\n")
+    counts = Counter(failed=len(problems))
+    bar = tqdm(jobs.items(), desc="colour", unit="photo", disable=None if len(jobs) > 1 else True)
+    for target, source in bar:
+        if target.exists() and not options.overwrite:
+            counts["skipped"] += 1
+            continue
+        try:
+            photo = read(source, name=str(source))
+            colour = colouriser.colourise(
+                photo.luma, detail=options.detail, vividness=options.vividness
+            )
+            write(colour, target, photo)
+            counts["coloured"] += 1
+        except ColouriserError as error:
+            counts["failed"] += 1
+            tqdm.write(f"error: {error}", file=sys.stderr)
+    summary = ", ".join(f"{counts[what]} {what}" for what in ("coloured", "skipped", "failed"))
+    sys.stderr.write(f"{summary}\n")
+    return 1 if counts["failed"] else 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m colouriser",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("photos", nargs="+", type=Path, help="photographs and folders of them")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="colour again what is done already"
+    )
+    parser.add_argument(
+        "--detail", type=int, default=256, help="size the generator sees, 64 to 1024 (default: 256)"
+    )
+    parser.add_argument(
+        "--vividness", type=float, default=1.0, help="strength of colour, 0 to 4 (default: 1)"
+    )
+    parser.add_argument(
+        "--model", help="folder or Hub repository owner/name@revision; bundled weights unless given"
+    )
+    options = parser.parse_args(arguments)
+    if not 64 <= options.detail <= 1024:
+        parser.error("--detail must be from 64 to 1024")
+    if not 0 <= options.vividness <= 4:
+        parser.error("--vividness must be from 0 to 4")
+    return options
+
+
+def _plan(photos: list[Path], output: Path) -> tuple[dict[Path, Path], list[str]]:
+    """Which file is written from which (target -> source), and what is wrong with the rest."""
+    jobs: dict[Path, Path] = {}
+    problems: list[str] = []
+    inside, endings = output.resolve(), suffixes()
+    for given in photos:
+        sources = [given]
+        if given.is_dir():
+            sources = sorted(p for p in given.rglob("*") if p.suffix.lower() in endings)
+            sources = [p for p in sources if inside not in p.resolve().parents or given == output]
+            if not sources:
+                problems.append(f"{given}: no photographs in this folder; check the name")
+        for source in sources:
+            relative = source.relative_to(given) if given.is_dir() else Path(source.name)
+            target = output / relative
+            if not writable(target):
+                target = target.with_suffix(".png")
+            if target.resolve() == source.resolve():
+                problems.append(f"{source}: would be overwritten; choose another output folder")
+            elif target in jobs:
+                problems.append(f"{source}: {jobs[target]} has the same name; colour it separately")
+            else:
+                jobs[target] = source
+    return jobs, problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())

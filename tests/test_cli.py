@@ -1,0 +1,82 @@
+"""The command line, as a user calls it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from .conftest import ROOT
+
+
+def colour(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "colouriser", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture
+def scans(tmp_path: Path, cat: Image.Image) -> Path:
+    """A folder tree with good and bad files."""
+    folder = tmp_path / "scans"
+    (folder / "1938").mkdir(parents=True)
+    cat.convert("L").save(folder / "one.jpg")
+    cat.convert("L").save(folder / "1938" / "two.PNG", "PNG")
+    cat.convert("P").save(folder / "1938" / "three.gif")
+    (folder / "broken.jpg").write_bytes(b"no image")
+    (folder / "notes.txt").write_text("not a photograph")
+    return folder
+
+
+def files(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_folder(scans: Path, tmp_path: Path, cat: Image.Image) -> None:
+    out = tmp_path / "coloured"
+    first = colour(scans, "-o", out)
+    assert first.returncode == 1  # one is broken
+    assert "broken.jpg: not an image" in first.stderr
+    assert "Traceback" not in first.stderr
+    assert first.stderr.splitlines()[-1] == "3 coloured, 0 skipped, 1 failed"
+    assert files(out) == {"one.jpg", "1938/two.PNG", "1938/three.png"}
+    with Image.open(out / "one.jpg") as image:
+        assert (image.format, image.mode, image.size) == ("JPEG", "RGB", cat.size)
+
+    (scans / "broken.jpg").unlink()
+    before = (out / "one.jpg").stat().st_mtime_ns
+    again = colour(scans, "-o", out)
+    assert again.returncode == 0
+    assert again.stderr.splitlines()[-1] == "0 coloured, 3 skipped, 0 failed"
+    assert (out / "one.jpg").stat().st_mtime_ns == before
+
+    forced = colour(scans / "one.jpg", "-o", out, "--overwrite", "--vividness", 0, "--detail", 64)
+    assert forced.returncode == 0
+    assert forced.stderr.splitlines()[-1] == "1 coloured, 0 skipped, 0 failed"
+    with Image.open(out / "one.jpg") as image:
+        channels = image.convert("RGB").split()
+        assert channels[0].tobytes() == channels[1].tobytes() == channels[2].tobytes()
+
+
+def test_originals_are_never_overwritten(scans: Path) -> None:
+    original = (scans / "one.jpg").read_bytes()
+    result = colour(scans / "one.jpg", "-o", scans, "--overwrite")
+    assert result.returncode == 1
+    assert "would be overwritten" in result.stderr
+    assert (scans / "one.jpg").read_bytes() == original
+
+
+def test_wrong_use(tmp_path: Path, scans: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    cases: list[tuple[list, int, str]] = [
+        ([tmp_path / "empty", "-o", tmp_path / "out"], 1, "no photographs in this folder"),
+        ([tmp_path / "none.jpg", "-o", tmp_path / "out"], 1, "no such file"),
+        ([scans, "-o", tmp_path / "out", "--model", tmp_path / "empty"], 1, "has no config.json"),
+        ([scans], 2, "-o"),
+        ([scans, "-o", tmp_path / "out", "--detail", "9"], 2, "--detail"),
+    ]
+    for arguments, code, message in cases:
+        result = colour(*arguments)
+        assert (result.returncode, "Traceback" in result.stderr) == (code, False)
+        assert message in result.stderr
+    assert not (tmp_path / "out").exists()
