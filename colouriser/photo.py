@@ -7,7 +7,6 @@ original's format, transparency and metadata.
 
 import io
 import logging
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -97,21 +96,19 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
     """
     name = name or (Path(source).name if isinstance(source, (str, Path)) else "the photograph")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides
-            image: Image.Image = Image.open(source, formats=READABLE)
-            if image.width * image.height > MAX_PIXELS:
-                raise PhotoError(f"{name}: {_size_message(image.size)}")
-            image.load()
-            suffix = SUFFIXES.get(image.format or "", ".png")
-            ImageOps.exif_transpose(image, in_place=True)
-            image = _to_srgb(image)
-            exif = image.getexif()
-            for tag in (ExifTags.Base.Orientation, ExifTags.IFD.GPSInfo):
-                exif.pop(tag, None)
-            transparent = image.has_transparency_data
-            alpha = image.convert("RGBA").getchannel("A") if transparent else None
-            luma = to_luma(image)
+        image: Image.Image = Image.open(source, formats=READABLE)
+        if image.width * image.height > MAX_PIXELS:
+            raise PhotoError(f"{name}: {_size_message(image.size)}")
+        image.load()
+        suffix = SUFFIXES.get(image.format or "", ".png")
+        ImageOps.exif_transpose(image, in_place=True)
+        image = _to_srgb(image)
+        exif = image.getexif()
+        for tag in (ExifTags.Base.Orientation, ExifTags.IFD.GPSInfo):
+            exif.pop(tag, None)
+        transparent = image.has_transparency_data
+        alpha = image.convert("RGBA").getchannel("A") if transparent else None
+        luma = to_luma(image)
     except PhotoError as error:
         raise error if str(error).startswith(name) else PhotoError(f"{name}: {error}") from error
     except Image.DecompressionBombError as error:
@@ -123,8 +120,9 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
     except FileNotFoundError as error:
         raise PhotoError(f"{name}: no such file; check the name") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error  # without the path
         raise PhotoError(
-            f"{name}: damaged or incomplete ({error}); save or download it again"
+            f"{name}: damaged or incomplete ({reason}); save or download it again"
         ) from error
     return Photo(luma, suffix, alpha, exif)
 

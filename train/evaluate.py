@@ -2,7 +2,9 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image, ImageOps
 from tqdm import tqdm
@@ -19,14 +21,16 @@ from .recipes import Recipe
 log = logging.getLogger(__name__)
 
 FIGURE_ROWS = 6
+T = TypeVar("T")
 
 
 def photographs(run: Path, split: str, size: int, most: int | None = None) -> list[Image.Image]:
-    """The true photographs of a split: RGB, their central squares, size × size."""
-    names = pairs(run, split)[:most]
+    """The true photographs of a split, or `most` of them, evenly spaced by name: RGB, their central
+    squares, size × size."""
+    names = pairs(run, split)
     return [
         ImageOps.fit(Image.open(run / "colour" / f"{name}.jpg").convert("RGB"), (size, size))
-        for name in names
+        for name in _spaced(names, most or len(names))
     ]
 
 
@@ -66,10 +70,15 @@ def evaluate(recipe: Recipe, run: Path, split: str) -> Path:
     text, data = _table(result), json.dumps(result, indent=2) + "\n"
     write_atomically(folder / f"{split}.json", lambda file: file.write(data.encode()))
     write_atomically(folder / f"{split}.md", lambda file: file.write(text.encode()))
-    spread = range(0, len(truths), max(1, len(truths) // FIGURE_ROWS))
-    figure = [(outputs["grey"][i], outputs[stages[-1]][i], truths[i]) for i in spread]
-    columns(figure[:FIGURE_ROWS], folder / f"{split}.jpg")
+    sheet = [*zip(outputs["grey"], outputs[stages[-1]], truths, strict=True)]
+    columns(_spaced(sheet, FIGURE_ROWS), folder / f"{split}.jpg")
     return folder / f"{split}.md"
+
+
+def _spaced(items: Sequence[T], most: int) -> list[T]:
+    """At most so many items, evenly spaced."""
+    count = min(most, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def _table(result: dict) -> str:
