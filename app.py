@@ -9,6 +9,7 @@ Hub repository "owner/name@revision".
 import os
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio reads it
@@ -123,7 +124,8 @@ def _write(photo: Photo, coloured: Image.Image, folder: Path, name: str) -> tupl
 
 def main() -> None:
     """Load the model and serve the page."""
-    source = os.environ.get("COLOURISER_MODEL")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
+    source = os.environ.get("COLOURISER_MODEL") or None
     try:
         colouriser = Colouriser.load(source)
     except ColouriserError as error:

@@ -6,7 +6,9 @@ The exit code is 0 if all went well, 1 if any photograph failed, 2 for a wrong c
 """
 
 import argparse
+import os
 import sys
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -14,15 +16,15 @@ from tqdm import tqdm
 
 from .errors import ColouriserError
 from .photo import read, suffixes, writable, write
+from .pipeline import Colouriser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = _parse(arguments)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
     jobs, problems = _plan(options.photos, options.output)
     try:
-        from .pipeline import Colouriser  # after parsing: --help should not wait for torch
-
         colouriser = Colouriser.load(options.model)
     except ColouriserError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     counts = Counter(failed=len(problems))
     bar = tqdm(jobs.items(), desc="colour", unit="photo", disable=None if len(jobs) > 1 else True)
     for target, source in bar:
-        if target.exists() and not options.overwrite:
+        if os.path.exists(target) and not options.overwrite:
             counts["skipped"] += 1
             continue
         try:
@@ -82,26 +84,34 @@ def _plan(photos: list[Path], output: Path) -> tuple[dict[Path, Path], list[str]
     """Which file is written from which (target -> source), and what is wrong with the rest."""
     jobs: dict[Path, Path] = {}
     problems: list[str] = []
-    inside, endings = output.resolve(), suffixes()
     for given in photos:
-        sources = [given]
-        if given.is_dir():
-            sources = sorted(p for p in given.rglob("*") if p.suffix.lower() in endings)
-            sources = [p for p in sources if inside not in p.resolve().parents or given == output]
+        if not os.path.isdir(given):
+            sources = [given]
+        else:
+            sources = _search(given, output)
             if not sources:
                 problems.append(f"{given}: no photographs in this folder; check the name")
         for source in sources:
-            relative = source.relative_to(given) if given.is_dir() else Path(source.name)
-            target = output / relative
+            target = output / (source.relative_to(given) if source != given else source.name)
             if not writable(target):
                 target = target.with_suffix(".png")
-            if target.resolve() == source.resolve():
+            if os.path.realpath(target) == os.path.realpath(source):
                 problems.append(f"{source}: would be overwritten; choose another output folder")
-            elif target in jobs:
+            elif jobs.setdefault(target, source) != source:
                 problems.append(f"{source}: {jobs[target]} has the same name; colour it separately")
-            else:
-                jobs[target] = source
     return jobs, problems
+
+
+def _search(folder: Path, output: Path) -> list[Path]:
+    """Photographs in a folder, but for those in an output folder inside it. Those that keep their
+    suffix come first, so that none loses its name to one that becomes PNG."""
+    endings = suffixes()
+    found = [Path(top, file) for top, _, files in os.walk(folder) for file in files]
+    found = [path for path in found if path.suffix.lower() in endings]
+    inside = os.path.relpath(os.path.realpath(output), os.path.realpath(folder))
+    if inside != "." and not inside.startswith(".."):
+        found = [path for path in found if not path.is_relative_to(folder / inside)]
+    return sorted(found, key=lambda path: (not writable(path), path))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,9 @@ def load(folder: Path) -> Generator:
     Raises:
         ModelError: a file is missing or damaged, or weights and config do not fit together.
     """
-    advice = "download it again, or leave --model out to use the bundled weights"
+    advice = "get a complete copy of it, or use the bundled weights"
+    if folder == BUNDLED:
+        advice = "install the project again"
     try:
         fields = json.loads((folder / CONFIG).read_text())
         fields["decoder"] = tuple(fields["decoder"])

@@ -2,7 +2,7 @@
 
 Reading applies the EXIF orientation, converts colour profiles to sRGB, brings 16 bit down to 8, and
 refuses what is no photograph or too large, before decoding it. Writing is atomic and keeps the
-original's format, transparency and metadata.
+original's transparency, resolution and what its EXIF says of camera, date and author.
 """
 
 import io
@@ -19,7 +19,8 @@ from .files import write_atomically
 
 log = logging.getLogger(__name__)
 
-MAX_PIXELS = 150_000_000  # the largest photograph that is decoded; needs about 1.5 GB
+MAX_PIXELS = 150_000_000  # the largest photograph that is decoded; needs about 3 GB
+MAX_SIDE = 65_535  # JPEG's own limit; chroma is stretched to the whole width at once
 Image.init()  # registers all formats; Pillow would do it too late
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
@@ -35,6 +36,15 @@ SAVE: dict[str, dict[str, Any]] = {
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
 KEEPS_EXIF = ("JPEG", "PNG", "WEBP", "TIFF")
 KEEPS_ALPHA = ("PNG", "WEBP", "TIFF")
+Tag = ExifTags.Base
+KEPT_TAGS = (Tag.ImageDescription, Tag.Make, Tag.Model, Tag.DateTime, Tag.Artist, Tag.Copyright)
+# Of the Exif directory all is kept but what would no longer be true or cannot be copied.
+DROPPED_TAGS = (
+    Tag.MakerNote,
+    Tag.ExifInteroperabilityOffset,
+    Tag.ExifImageWidth,
+    Tag.ExifImageHeight,
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Photo:
     suffix: str  # of the format a copy is best written in, such as ".jpg"
     alpha: Image.Image | None = None  # mode "L", upright, for photographs with transparency
     exif: Image.Exif = field(default_factory=Image.Exif)  # without orientation and position
+    dpi: tuple[float, float] | None = None  # resolution of a scan, dots per inch
 
 
 def suffixes() -> set[str]:
@@ -56,32 +67,39 @@ def to_luma(image: Image.Image) -> Image.Image:
     """The upright 8-bit luma of a PIL image of any mode, as mode "L".
 
     It is Pillow's `convert("L")` (Rec. 601), except that deeper modes are scaled and not clipped:
-    "I;16" and "I" from [0, 65535], "F" from [0, 1], or from [0, 255] if it goes above 1.
+    "I;16" from [0, 65535]; "I" and "F" from [0, 1] ("F" only), [0, 255], [0, 65535] or
+    [0, 2**32 - 1], the smallest that holds all values. A colour profile is left to `read`.
 
     Raises:
-        PhotoError: the image has no pixels, is larger than MAX_PIXELS, or cannot be decoded.
+        PhotoError: the image has no pixels, is larger than the limits, or cannot be decoded.
     """
-    if min(image.size) < 1 or image.width * image.height > MAX_PIXELS:
-        raise PhotoError(_size_message(image.size))
+    _check_size(image.size)
     try:
-        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        if image.getexif().get(Tag.Orientation, 1) != 1:
             image = ImageOps.exif_transpose(image)
         if image.mode.startswith(("I", "F")):
             return _scale_to_8_bit(image)
-        return image.convert("L")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise PhotoError(
-            f"cannot decode the image ({error}); save it again or use another"
-        ) from error
+        if image.mode == "LAB":
+            lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+            image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
+        luma = (image.convert("LA") if image.mode == "La" else image).convert("L")
+    except Exception as error:  # decoders raise anything on damaged files
+        raise PhotoError(f"damaged or incomplete ({_reason(error)}); save it again") from error
+    luma.info = {}
+    return luma
 
 
 def _scale_to_8_bit(image: Image.Image) -> Image.Image:
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    if image.mode == "F":
-        scale = 255.0 if values.max() <= 1 else 1.0
+    values = np.asarray(image, dtype=np.float64)
+    finite = np.isfinite(values)
+    values = np.where(finite, values, 0)
+    largest = values.max()
+    if image.mode.startswith("I;16"):
+        white = 65535
     else:
-        scale = 255.0 / 65535.0 if image.mode.startswith("I;16") or values.max() > 255 else 1.0
-    return Image.fromarray((values * scale).round().clip(0, 255).astype(np.uint8))
+        whites = ([1] if image.mode == "F" else []) + [255, 65535, 2**32 - 1]
+        white = next((w for w in whites if largest <= w), whites[-1])
+    return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))
 
 
 def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
@@ -92,39 +110,51 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
         name: what error messages call it; the file's name unless given.
 
     Raises:
-        PhotoError: not found, not an image, damaged, empty, or larger than MAX_PIXELS.
+        PhotoError: not found, not an image, damaged, empty, or larger than the limits.
     """
     name = name or (Path(source).name if isinstance(source, (str, Path)) else "the photograph")
     try:
-        image: Image.Image = Image.open(source, formats=READABLE)
-        if image.width * image.height > MAX_PIXELS:
-            raise PhotoError(f"{name}: {_size_message(image.size)}")
-        image.load()
-        suffix = SUFFIXES.get(image.format or "", ".png")
-        ImageOps.exif_transpose(image, in_place=True)
-        image = _to_srgb(image)
-        exif = image.getexif()
-        for tag in (ExifTags.Base.Orientation, ExifTags.IFD.GPSInfo):
-            exif.pop(tag, None)
-        transparent = image.has_transparency_data
-        alpha = image.convert("RGBA").getchannel("A") if transparent else None
-        luma = to_luma(image)
+        with Image.open(source, formats=READABLE) as image:
+            return _read(image, name)
     except PhotoError as error:
-        raise error if str(error).startswith(name) else PhotoError(f"{name}: {error}") from error
+        raise PhotoError(f"{name}: {error}") from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(f"{name}: {_size_message(None)}") from error
+        raise PhotoError(f"{name}: {LIMITS}") from error
     except Image.UnidentifiedImageError as error:
         raise PhotoError(
             f"{name}: not an image that can be read; use JPEG, PNG, WebP, TIFF or BMP"
         ) from error
     except FileNotFoundError as error:
         raise PhotoError(f"{name}: no such file; check the name") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error  # without the path
+    except Exception as error:  # decoders raise anything on damaged files
         raise PhotoError(
-            f"{name}: damaged or incomplete ({reason}); save or download it again"
+            f"{name}: damaged or incomplete ({_reason(error)}); save or download it again"
         ) from error
-    return Photo(luma, suffix, alpha, exif)
+
+
+def _read(image: Image.Image, name: str) -> Photo:
+    _check_size(image.size)
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1 and image.format != "MPO":
+        log.warning("%s: has %d pages or frames; only the first is used", name, pages)
+    suffix, dpi = SUFFIXES.get(image.format or "", ".png"), image.info.get("dpi")
+    image.load()
+    exif = _kept_exif(image.getexif())
+    ImageOps.exif_transpose(image, in_place=True)
+    image = _to_srgb(image)
+    transparent = image.has_transparency_data
+    alpha = image.convert("RGBA").getchannel("A") if transparent else None
+    return Photo(to_luma(image), suffix, alpha, exif, dpi)
+
+
+def _kept_exif(exif: Image.Exif) -> Image.Exif:
+    kept = Image.Exif()
+    kept.update({tag: exif[tag] for tag in KEPT_TAGS if tag in exif})
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    kept.get_ifd(ExifTags.IFD.Exif).update(
+        {tag: value for tag, value in details.items() if tag not in DROPPED_TAGS}
+    )
+    return kept
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
@@ -143,11 +173,24 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return converted or image
 
 
-def _size_message(size: tuple[int, int] | None) -> str:
-    if size and min(size) < 1:
-        return "the image has no pixels; use another"
-    what = f"{size[0]} × {size[1]} pixels are" if size else "the image is"
-    return f"{what} more than the limit of {MAX_PIXELS // 1_000_000} megapixels; make it smaller"
+LIMITS = (
+    f"more than the limit of {MAX_PIXELS // 1_000_000} megapixels or {MAX_SIDE} pixels a side; "
+    "make it smaller"
+)
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if min(size) < 1:
+        raise PhotoError("the image has no pixels; use another")
+    if width * height > MAX_PIXELS or max(size) > MAX_SIDE:
+        raise PhotoError(f"{width} × {height} pixels are {LIMITS}")
+
+
+def _reason(error: Exception) -> str:
+    """One line about an error, without a path."""
+    reason = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+    return reason.splitlines()[0]
 
 
 def writable(path: Path) -> bool:
@@ -172,13 +215,24 @@ def write(colour: Image.Image, path: str | Path, photo: Photo | None = None) -> 
         raise PhotoError(f"{path.name}: cannot write this format; use {', '.join(SAVE)}")
     file_format = Image.registered_extensions()[path.suffix.lower()]
     options = dict(SAVE[file_format])
-    if photo and file_format in KEEPS_EXIF and len(photo.exif):
-        options["exif"] = photo.exif
+    if photo and photo.dpi:
+        options["dpi"] = photo.dpi
     if photo and photo.alpha and file_format in KEEPS_ALPHA:
         colour = colour.copy()
         colour.putalpha(photo.alpha)
+    with_exif = {"exif": photo.exif} if photo and file_format in KEEPS_EXIF else {}
     try:
-        write_atomically(path, lambda file: colour.save(file, file_format, **options))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PhotoError(f"{path.name}: cannot be written ({reason})") from error
+        try:
+            data = _encode(colour, file_format, options | with_exif)
+        except Exception as error:  # EXIF that was read but cannot be written in this format
+            log.warning("%s: written without EXIF (%s)", path.name, _reason(error))
+            data = _encode(colour, file_format, options)
+        write_atomically(path, lambda file: file.write(data))
+    except Exception as error:
+        raise PhotoError(f"{path.name}: cannot be written ({_reason(error)})") from error
+
+
+def _encode(image: Image.Image, file_format: str, options: dict[str, Any]) -> memoryview:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getbuffer()

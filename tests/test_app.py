@@ -41,7 +41,8 @@ def test_three_pictures_and_a_download(
     with Image.open(download) as image:
         assert image.size == cat.size
         error = np.asarray(image.convert("L"), int) - np.asarray(photo.read(path).luma, int)
-        assert np.abs(error).max() <= 1
+        assert np.abs(error).max() <= (2 if suffix == ".jpg" else 1)
+        assert (np.abs(error) > 1).mean() < 1e-4
     assert "the bundled model" in note
 
 

@@ -58,6 +58,28 @@ def test_folder(scans: Path, tmp_path: Path, cat: Image.Image) -> None:
         assert channels[0].tobytes() == channels[1].tobytes() == channels[2].tobytes()
 
 
+def test_output_around_and_inside_the_input(scans: Path) -> None:
+    (scans / "broken.jpg").unlink()
+    around = colour(scans, "-o", scans.parent)
+    assert around.stderr.splitlines()[-1] == "3 coloured, 0 skipped, 0 failed"
+    inside = colour(scans, "-o", scans / "coloured")
+    assert inside.stderr.splitlines()[-1] == "3 coloured, 0 skipped, 0 failed"
+    again = colour(scans, "-o", scans / "coloured")  # does not take its own results for input
+    assert again.stderr.splitlines()[-1] == "0 coloured, 3 skipped, 0 failed"
+
+
+def test_odd_files_do_not_stop_the_rest(scans: Path, cat: Image.Image, tmp_path: Path) -> None:
+    (scans / "loop.jpg").symlink_to("loop.jpg")
+    (scans / "folder.jpg").mkdir()
+    cat.save(scans / "one.gif")
+    cat.save(scans / "one.png")  # one.gif would become it
+    result = colour(scans, scans / "one.jpg", "-o", tmp_path / "out")  # one.jpg is given twice
+    assert "Traceback" not in result.stderr
+    assert "loop.jpg: damaged or incomplete" in result.stderr
+    assert "one.gif: " in result.stderr
+    assert result.stderr.splitlines()[-1] == "4 coloured, 0 skipped, 3 failed"
+
+
 def test_originals_are_never_overwritten(scans: Path) -> None:
     original = (scans / "one.jpg").read_bytes()
     result = colour(scans / "one.jpg", "-o", scans, "--overwrite")

@@ -1,6 +1,7 @@
 """Reading and writing photographs."""
 
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,17 +35,34 @@ def test_content_decides_not_the_name(cat: Image.Image, tmp_path: Path) -> None:
     assert photo.read(tmp_path / "cat.jpg").suffix == ".png"
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_every_mode_comes_back(mode: str, suffix: str, cat: Image.Image, tmp_path: Path) -> None:
+    deep = Image.fromarray(np.asarray(cat.convert("L")).astype(np.uint16) * 257)
+    image = deep if mode == "I;16" else cat.convert(mode)
+    try:
+        image.save(tmp_path / f"cat{suffix}")
+    except OSError:
+        pytest.skip(f"Pillow writes no {mode} as {suffix}")
+    photo.write(cat, tmp_path / f"out{suffix}", photo.read(tmp_path / f"cat{suffix}"))
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        written.load()
+        assert written.size == cat.size
+        assert written.mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
+
+
 def test_metadata_is_kept_but_not_the_position(cat: Image.Image, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Model] = "Box Brownie"
     exif[ExifTags.Base.Orientation] = 6
     exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "1938:06:01 12:00:00"
-    cat.save(tmp_path / "cat.jpg", exif=exif)
+    cat.save(tmp_path / "cat.jpg", exif=exif, dpi=(600, 600))
     read = photo.read(tmp_path / "cat.jpg")
     assert read.luma.size == cat.size[::-1]
     photo.write(read.luma.convert("RGB"), tmp_path / "out.jpg", read)
     with Image.open(tmp_path / "out.jpg") as written:
+        assert written.info["dpi"] == (600, 600)
         kept = written.getexif()
         assert kept[ExifTags.Base.Model] == "Box Brownie"
         date = kept.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
@@ -64,13 +82,19 @@ def test_transparency_is_kept(cat: Image.Image, tmp_path: Path) -> None:
 
 
 def test_colour_profiles_are_converted(cat: Image.Image, tmp_path: Path) -> None:
-    """The same numbers in a colour space with another white mean another luma."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    with_wrong_profile = photo.read(_saved(cat, tmp_path / "wrong.png", profile)).luma
-    assert with_wrong_profile.tobytes() == cat.convert("L").tobytes()  # ignored, with a warning
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain = np.asarray(cat.convert("L"), int)
     same = photo.read(_saved(cat, tmp_path / "same.png", srgb)).luma
-    assert np.abs(np.asarray(same, int) - np.asarray(cat.convert("L"), int)).max() <= 1
+    assert np.abs(np.asarray(same, int) - plain).max() <= 1
+    # The same numbers in a space with a gamma of 1.8 instead of 2.4 are brighter.
+    gamma = srgb.index(b"para") + 12
+    brighter = srgb[:gamma] + int(1.8 * 65536).to_bytes(4, "big") + srgb[gamma + 4 :]
+    changed = photo.read(_saved(cat, tmp_path / "brighter.png", brighter)).luma
+    assert (np.asarray(changed, int) - plain).mean() > 10
+    # One that does not fit the photograph is ignored.
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    ignored = photo.read(_saved(cat, tmp_path / "wrong.png", lab)).luma
+    assert np.array_equal(np.asarray(ignored), plain)
 
 
 def _saved(image: Image.Image, path: Path, profile: bytes) -> Path:
@@ -111,15 +135,42 @@ def test_bad_files_are_named_and_explained(cat: Image.Image, tmp_path: Path) -> 
         assert str(tmp_path) not in message
 
 
-@pytest.mark.parametrize("side", [13_000, 60_000])
-def test_bombs_are_refused_before_decoding(side: int, tmp_path: Path) -> None:
-    # A PNG that claims to be side × side pixels, without the pixels.
+def test_damage_anywhere_is_an_error_of_ours(cat: Image.Image, tmp_path: Path) -> None:
+    """Decoders raise anything on damaged files; readers get a photograph or a PhotoError."""
+    chance = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "1938:06:01 12:00:00"
+    for suffix in (".jpg", ".png", ".webp", ".tif"):
+        path = tmp_path / f"cat{suffix}"
+        cat.resize((60, 40)).save(path, exif=exif)
+        good = path.read_bytes()
+        for _ in range(60):
+            data = bytearray(good)
+            for place in chance.integers(0, len(data), 5):
+                data[place] = chance.integers(256)
+            path.write_bytes(data)
+            try:
+                read = photo.read(path)
+                photo.write(read.luma.convert("RGB"), tmp_path / "out.tif", read)
+            except PhotoError as error:
+                assert str(error).startswith((path.name, "out.tif"))  # noqa: PT017
+
+
+def test_first_page_with_a_warning(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cat.save(tmp_path / "pages.tif", save_all=True, append_images=[cat.rotate(90)])
+    assert photo.read(tmp_path / "pages.tif").luma.size == cat.size
+    assert "pages.tif: has 2 pages or frames; only the first is used" in caplog.text
+
+
+@pytest.mark.parametrize("size", [(13_000, 13_000), (60_000, 60_000), (70_000, 1)])
+def test_bombs_are_refused_before_decoding(size: tuple[int, int], tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     Image.new("L", (1, 1)).save(path)
-    data = bytearray(path.read_bytes())
-    data[16:24] = side.to_bytes(4, "big") * 2
-    import zlib
-
+    data = bytearray(path.read_bytes())  # of which the header claims another size
+    data[16:24] = b"".join(side.to_bytes(4, "big") for side in size)
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     path.write_bytes(data)
     with pytest.raises(PhotoError, match=r"bomb\.png: .*limit of 150 megapixels"):

@@ -55,8 +55,8 @@ def test_stages_leave_records(stage: str, run: Path) -> None:
     rows = history(run / stage)
     assert [row["epoch"] for row in rows] == [str(e + 1) for e in range(epochs)]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
+    assert len(list((run / stage / "samples").glob("*.jpg"))) == epochs
     if stage != "critic":
-        assert len(list((run / stage / "samples").glob("*.jpg"))) == epochs
         Colouriser.load(run / stage)
     if stage == "gan":
         for row in rows:
@@ -126,11 +126,11 @@ def test_the_network_whose_turn_it_is_not_stays_as_it_is(run: Path) -> None:
             gan = self.model
             self.idle = gan.critic if self.gan_trainer.gen_mode else gan.generator
             self.turns.append(self.gan_trainer.gen_mode)
-            self.before = [p.detach().clone() for p in self.idle.parameters()]
+            self.before = {n: v.clone() for n, v in self.idle.state_dict().items()}
 
         def after_step(self) -> None:
-            for before, parameter in zip(self.before, self.idle.parameters(), strict=True):
-                assert torch.equal(before, parameter)
+            for name, value in self.idle.state_dict().items():
+                assert torch.equal(self.before[name], value), name
 
     watch = Watch()
     watch.turns = []
@@ -160,6 +160,7 @@ def test_wrong_use(run: Path, handful: Path, tmp_path: Path) -> None:
         (["evaluate", *smoke, tmp_path / "b"], "run the generator step first"),
         (["generator", "--recipe", "cpu", "--run", run], "made with another recipe"),
         (["generator", *smoke, damaged], "delete it to start the stage again"),
+        (["prepare", *smoke, tmp_path / "d", "--splits", tmp_path / "none.csv"], "check --splits"),
     ]
     for arguments, message in cases:
         result = train(*arguments)

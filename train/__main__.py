@@ -7,8 +7,8 @@
     evaluate    metrics and the three-column figure
     all         all of these
 
-Each step reads what the one before left in the run folder. A step that was killed goes on from its
-last epoch when it is started again; one that is done returns at once.
+Each step reads what the one before left in the run folder. A stage that was killed goes on from
+its last epoch when it is started again; one that is done returns at once.
 """
 
 import argparse

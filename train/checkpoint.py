@@ -46,11 +46,14 @@ def load_checkpoint(learner: Learner, path: Path) -> dict:
         learner.model.load_state_dict(_under(MODEL, state))
     except RuntimeError as error:
         raise _refusal(path, error) from error
+    learner.model.to(learner.dls.device)  # fastai would move the model later, but never this state
     learner.create_opt()
     values = learner.opt.state_dict()
     for index, parameter in enumerate(values["state"]):
         stored = _under(f"{OPTIMISER}{index}.", state)
-        parameter.update({k: v if v.ndim else v.item() for k, v in stored.items()})
+        parameter.update(
+            {k: v.to(learner.dls.device) if v.ndim else v.item() for k, v in stored.items()}
+        )
     learner.opt.load_state_dict(values)
     return notes
 

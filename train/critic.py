@@ -7,19 +7,24 @@ says nothing.
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from fastai.callback.schedule import Learner  # with fit_one_cycle
 from fastai.torch_core import set_seed
 from fastai.vision.gan import accuracy_thresh_expand
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from colouriser import ColouriserError
 
-from .data import ToLumaAndChroma, critic_loaders
+from .data import ToLumaAndChroma, critic_loaders, luma_and_chroma
+from .evaluate import spaced
+from .figures import SAMPLES, columns
+from .prepare import pairs
 from .recipes import Recipe
-from .stage import Autocast, EpochRecord, train
+from .stage import Autocast, EpochRecord, Scores, train
 
 
 class Critic(nn.Module):
@@ -61,6 +66,14 @@ class CriticError:
         return F.binary_cross_entropy_with_logits(logits, labels)
 
 
+def belief(critic: nn.Module, photograph: Image.Image) -> float:
+    """The critic's mean belief, 0 to 1, that an RGB photograph is real."""
+    rgb = torch.from_numpy(np.array(photograph)).permute(2, 0, 1)[None].float() / 255
+    rgb = rgb.to(next(critic.parameters()).device)
+    with torch.inference_mode():
+        return critic.eval()(luma_and_chroma(rgb)).sigmoid().mean().item()
+
+
 def train_critic(recipe: Recipe, run: Path) -> None:
     """Train the critic on the saved outputs against the real photographs.
 
@@ -80,9 +93,21 @@ def train_critic(recipe: Recipe, run: Path) -> None:
         metrics=accuracy_thresh_expand,
         cbs=[ToLumaAndChroma(), *([Autocast()] if recipe.bfloat16 else [])],
     )
+    shown = spaced(pairs(run, "valid"), SAMPLES)
+    files = [(run / "colour" / f"{n}.jpg", run / "fakes" / f"{n}.png") for n in shown]
+    size = (recipe.stored_size, recipe.stored_size)
+    samples = [[ImageOps.fit(Image.open(f).convert("RGB"), size) for f in row] for row in files]
+
+    def judge(epoch: int, row: Scores, best: float | None) -> float:
+        """Write the picture of the epoch, with the critic's belief that a photograph is real."""
+        beliefs = [[f"real: {belief(learner.model, i):.0%}" for i in row] for row in samples]
+        path = run / "critic" / "samples" / f"epoch-{epoch:02}.jpg"
+        columns([*map(tuple, samples)], path, ("Real", "Generated"), [*map(tuple, beliefs)])
+        return row["valid_loss"]
+
     train(
         learner,
-        EpochRecord(run / "critic", recipe, lambda epoch, row, best: row["valid_loss"]),
+        EpochRecord(run / "critic", recipe, judge),
         recipe.critic_epochs,
         lambda first: learner.fit_one_cycle(
             recipe.critic_epochs, recipe.critic_rate, start_epoch=first

@@ -25,7 +25,7 @@ GENERATED, REAL = "generated", "real"
 
 
 def pair_loaders(recipe: Recipe, run: Path, size: int) -> DataLoaders:
-    """Batches of (grey, colour) photographs: uint8 crops of the same place, size × size."""
+    """Batches of (grey, colour) photographs: crops of the same place, size × size, in [0, 1]."""
     block = (ImageBlock(PILImageBW), ImageBlock)
     frame = _frame(run, lambda name: (run / "grey" / f"{name}.png", run / "colour" / f"{name}.jpg"))
     return _loaders(recipe, block, frame, size, recipe.batch)
@@ -54,6 +54,7 @@ def _loaders(recipe: Recipe, blocks: tuple, frame: DataFrame, size: int, batch: 
         item_tfms=[RandomResizedCrop(size, min_scale=0.35), FlipItem()],
     )
     random.seed(recipe.seed)
+    batch = min(batch, int((frame["split"] == "train").sum()))
     return block.dataloaders(frame, bs=batch, num_workers=recipe.workers, drop_last=True)
 
 

@@ -30,7 +30,7 @@ def photographs(run: Path, split: str, size: int, most: int | None = None) -> li
     names = pairs(run, split)
     return [
         ImageOps.fit(Image.open(run / "colour" / f"{name}.jpg").convert("RGB"), (size, size))
-        for name in _spaced(names, most or len(names))
+        for name in spaced(names, most or len(names))
     ]
 
 
@@ -71,11 +71,11 @@ def evaluate(recipe: Recipe, run: Path, split: str) -> Path:
     write_atomically(folder / f"{split}.json", lambda file: file.write(data.encode()))
     write_atomically(folder / f"{split}.md", lambda file: file.write(text.encode()))
     sheet = [*zip(outputs["grey"], outputs[stages[-1]], truths, strict=True)]
-    columns(_spaced(sheet, FIGURE_ROWS), folder / f"{split}.jpg")
+    columns(spaced(sheet, FIGURE_ROWS), folder / f"{split}.jpg")
     return folder / f"{split}.md"
 
 
-def _spaced(items: Sequence[T], most: int) -> list[T]:
+def spaced(items: Sequence[T], most: int) -> list[T]:
     """At most so many items, evenly spaced."""
     count = min(most, len(items))
     return [items[i * len(items) // count] for i in range(count)]

@@ -7,9 +7,10 @@ fastai's GANLearner runs it. What can go wrong with it in fastai 2.8, and what i
   leaves those parameters and their state alone.
 - `fit_one_cycle` would set momentum to 0.95, too much for two opponents: `fit` keeps it at 0.5.
 - `GANDiscriminativeLR` compounds: the two networks are parameter groups with rates of their own.
-- Validation leaves generator mode on and puts the generator into training mode, where the
-  validation photographs would move its batch statistics: `OneAtATime` sets eval mode.
-  Each epoch therefore begins with a step of the generator, which is harmless.
+- Validation puts the generator into training mode, where the validation photographs would move
+  its batch statistics: `OneAtATime` sets eval mode. It also leaves generator mode on, so each epoch
+  begins with a step of the generator; and fastai then puts both networks into training mode, with
+  dropout in the critic: `OneAtATime` sets the modes again.
 - A switcher must be an instance, and the adaptive one can keep the critic on for ever:
   `Switcher` bounds its patience.
 - Mixed precision is our own autocast; the losses are computed in float32.
@@ -102,6 +103,9 @@ class OneAtATime(Callback):
         for parameter in frozen.parameters():
             parameter.grad = None
 
+    def before_train(self) -> None:
+        self.gan_trainer.switch(self.gan_trainer.gen_mode)
+
     def before_validate(self) -> None:
         self.model.eval()
 
@@ -160,6 +164,8 @@ def train_gan(recipe: Recipe, run: Path) -> None:
     watch = Watch(recipe, run, learner.model.generator.generator, "gan")
 
     def after(epoch: int, row: Scores, best: float | None) -> float:
+        for name in ("train_loss", "gen_loss", "crit_loss"):  # both sides' mixed, or of one batch
+            row.pop(name)
         row.update(game.averages())
         game.reset()
         return watch(epoch, row, best)

@@ -5,6 +5,8 @@ its coloured versions of all training and validation photographs, for the critic
 """
 
 import logging
+import pickle
+import shutil
 from pathlib import Path
 
 import torch
@@ -16,20 +18,18 @@ from torchvision import models
 from tqdm import tqdm
 
 from colouriser import Colouriser, ColouriserError, Generator
-from colouriser.hub import WEIGHTS, store
+from colouriser.hub import store
 from colouriser.photo import write
 
 from .data import ToLumaAndChroma, pair_loaders
-from .evaluate import colour_all, photographs
-from .figures import columns
+from .evaluate import colour_all, photographs, spaced
+from .figures import SAMPLES, columns
 from .metrics import measure
 from .prepare import pairs
 from .recipes import Recipe
 from .stage import Autocast, EpochRecord, Scores, train
 
 log = logging.getLogger(__name__)
-
-SAMPLES = 6  # photographs in the picture of each epoch
 
 
 def train_generator(recipe: Recipe, run: Path, encoder_weights: Path | None = None) -> None:
@@ -43,8 +43,10 @@ def train_generator(recipe: Recipe, run: Path, encoder_weights: Path | None = No
     set_seed(recipe.seed)
     loaders = pair_loaders(recipe, run, recipe.generator_size)
     generator = Generator(recipe.model)
-    if recipe.imagenet and not (run / "generator" / "checkpoint.safetensors").exists():
-        load_imagenet(generator, encoder_weights)
+    if not (run / "generator" / "checkpoint.safetensors").exists():
+        shutil.rmtree(run / "fakes", ignore_errors=True)  # of another generator
+        if recipe.imagenet:
+            load_imagenet(generator, encoder_weights)
     learner = Learner(
         loaders,
         generator.to(memory_format=torch.channels_last),  # the layout convolutions are fastest in
@@ -82,19 +84,23 @@ def load_imagenet(generator: Generator, path: Path | None = None) -> None:
     which gives for grey what the original gives for R = G = B.
 
     Raises:
-        ColouriserError: the file at `path` does not hold weights of this encoder.
+        ColouriserError: the download failed, or `path` does not hold weights of this encoder.
     """
     name = generator.config.encoder
-    if path is None:
-        state = models.get_model(name, weights="IMAGENET1K_V1").state_dict()
-    else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
     try:
+        if path is None:
+            state = models.get_model(name, weights="IMAGENET1K_V1").state_dict()
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
         state["conv1.weight"] = state["conv1.weight"].sum(1, keepdim=True)
         kept = {k: v for k, v in state.items() if not k.startswith("fc.")}
         generator.encoder.load_state_dict(kept)
-    except (KeyError, RuntimeError) as error:
-        raise ColouriserError(f"{path} does not hold weights of {name}; give its file") from error
+    except (OSError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ColouriserError(
+            f"no ImageNet weights of {name} from {path or 'torchvision'} ({reason}); give the file "
+            "with --encoder-weights"
+        ) from error
 
 
 class Watch:
@@ -108,6 +114,9 @@ class Watch:
         by_kid = stage == "gan" and "kid" in recipe.metrics
         self.chosen_by = "kid" if by_kid else "psnr"
         self.metrics = ("psnr", "colourfulness", *(["kid"] if by_kid else []))
+        greys = [t.convert("L").convert("RGB") for t in self.truths]
+        # Also fetches the networks of the metrics, before and not after the first epoch.
+        log.info("validation photographs in grey: %s", measure(greys, self.truths, self.metrics))
 
     def __call__(self, epoch: int, row: Scores, best: float | None) -> float:
         device = next(self.generator.parameters()).device
@@ -115,7 +124,7 @@ class Watch:
         scores = measure(outputs, self.truths, self.metrics)
         row.update({f"valid_{name}": value for name, value in scores.items()})
         sheet = [(t.convert("L"), o, t) for o, t in zip(outputs, self.truths, strict=True)]
-        columns(sheet[:SAMPLES], self.folder / "samples" / f"epoch-{epoch:02}.jpg")
+        columns(spaced(sheet, SAMPLES), self.folder / "samples" / f"epoch-{epoch:02}.jpg")
         score = -scores["kid"] if self.chosen_by == "kid" else scores["psnr"]
         if best is not None and score <= best:
             return best
@@ -125,13 +134,12 @@ class Watch:
 
 def save_fakes(run: Path) -> None:
     """Colour all training and validation photographs with the generator, as RUN/fakes/NAME.png."""
-    if not (run / "generator" / WEIGHTS).exists():
-        raise ColouriserError(f"{run} has no generator; run the generator step first")
+    fakes, part = run / "fakes", run / "fakes.part"
+    if fakes.exists():
+        return
+    shutil.rmtree(part, ignore_errors=True)
     colouriser = Colouriser.load(run / "generator")
-    names = [*pairs(run, "train"), *pairs(run, "valid")]
-    for name in tqdm(names, desc="fakes", unit="photo"):
-        path = run / "fakes" / f"{name}.png"
-        if not path.exists():
-            with Image.open(run / "grey" / f"{name}.png") as grey:
-                coloured = colouriser.colourise(grey, detail=min(grey.size))
-            write(coloured, path)
+    for name in tqdm([*pairs(run, "train"), *pairs(run, "valid")], desc="fakes", unit="photo"):
+        with Image.open(run / "grey" / f"{name}.png") as grey:
+            write(colouriser.colourise(grey, detail=min(grey.size)), part / f"{name}.png")
+    part.rename(fakes)  # complete, or not there

@@ -17,6 +17,8 @@ from torchmetrics.image import (
     StructuralSimilarityIndexMeasure,
 )
 
+from colouriser import ColouriserError
+
 BATCH = 32
 KID_SUBSET = 50  # photographs per estimate; KID is unbiased at any size
 
@@ -44,19 +46,17 @@ def measure(
     Returns:
         A value for each metric; colourfulness also gives "colourfulness_gap", the distance of the
         outputs' mean from the truths'.
+
+    Raises:
+        ColouriserError: a metric's network cannot be downloaded.
     """
-    judges: dict[str, Metric] = {}
-    if "psnr" in metrics:
-        judges["psnr"] = PeakSignalNoiseRatio(data_range=1.0, reduction="none", dim=(1, 2, 3))
-    if "ssim" in metrics:
-        judges["ssim"] = StructuralSimilarityIndexMeasure(data_range=1.0)
-    if "lpips" in metrics:
-        judges["lpips"] = LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
-    if "fid" in metrics:
-        judges["fid"] = FrechetInceptionDistance(normalize=True)
-    if "kid" in metrics:
-        size = min(KID_SUBSET, len(truths) - 1)
-        judges["kid"] = KernelInceptionDistance(subset_size=size, normalize=True)
+    try:
+        judges = _judges(metrics, len(truths))
+    except OSError as error:
+        raise ColouriserError(
+            f"a metric's network cannot be downloaded ({error}); go online once, or put its file "
+            "into torch's cache"
+        ) from error
     psnr: list[Tensor] = []
     with torch.inference_mode():
         for start in range(0, len(truths), BATCH):
@@ -82,6 +82,22 @@ def measure(
             value = values[name]
             scores[name] = float(value[0] if isinstance(value, tuple) else value)
     return scores
+
+
+def _judges(metrics: tuple[str, ...], count: int) -> dict[str, Metric]:
+    judges: dict[str, Metric] = {}
+    if "psnr" in metrics:
+        judges["psnr"] = PeakSignalNoiseRatio(data_range=1.0, reduction="none", dim=(1, 2, 3))
+    if "ssim" in metrics:
+        judges["ssim"] = StructuralSimilarityIndexMeasure(data_range=1.0)
+    if "lpips" in metrics:
+        judges["lpips"] = LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
+    if "fid" in metrics:
+        judges["fid"] = FrechetInceptionDistance(normalize=True)
+    if "kid" in metrics:
+        size = min(KID_SUBSET, count - 1)
+        judges["kid"] = KernelInceptionDistance(subset_size=size, normalize=True)
+    return judges
 
 
 def _stack(images: list[Image.Image]) -> Tensor:

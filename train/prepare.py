@@ -40,8 +40,11 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
             a hash of their name, which stays the same when others are added.
 
     Raises:
-        ColouriserError: fewer than 20 usable photographs, or a list without these columns.
+        ColouriserError: fewer than 20 usable photographs, an empty split, or a bad list.
     """
+    if (run / "pairs.csv").exists():
+        log.info("%s is prepared; delete it to prepare it again", run)
+        return
     if not folders:
         from fastai.data.external import URLs, untar_data
 
@@ -59,7 +62,9 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             log.warning("skipped %s: %s", file.name, error)
             continue
-        name = file.stem if file.stem not in rows else f"{file.parent.name}_{file.stem}"
+        name, number = file.stem, 2
+        while name in rows:  # the same name in another folder
+            name, number = f"{file.stem}_{number}", number + 1
         _store(photograph, name, run)
         rows[name] = splits.get(file.name) or split_by_hash(file.name)
     if len(rows) < FEWEST:
@@ -67,12 +72,14 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
             f"only {len(rows)} usable photographs in {', '.join(map(str, folders))}; "
             f"give at least {FEWEST} colour photographs with --images"
         )
+    counts = {split: list(rows.values()).count(split) for split in SPLITS}
+    if not all(counts.values()):
+        raise ColouriserError(f"a split has no photographs ({counts}); add some, or give --splits")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([("name", "split"), *sorted(rows.items())])
     write_atomically(run / "pairs.csv", lambda out: out.write(text.getvalue().encode()))
-    counts = ", ".join(f"{list(rows.values()).count(s)} {s}" for s in SPLITS)
-    log.info("%d pairs in %s (%s)", len(rows), run, counts)
+    log.info("%d pairs in %s %s", len(rows), run, counts)
 
 
 def split_by_hash(name: str) -> str:
@@ -100,11 +107,15 @@ def pairs(run: Path, split: str) -> list[str]:
 def _read_lists(lists: list[Path]) -> dict[str, str]:
     splits: dict[str, str] = {}
     for path in lists:
-        with open(path, newline="") as file:
-            for row in csv.DictReader(file):
-                if row.get("split") not in SPLITS or "file" not in row:
-                    raise ColouriserError(f"{path}: needs the columns file and split ({SPLITS})")
-                splits[row["file"]] = row["split"]
+        try:
+            with open(path, newline="") as file:
+                rows = list(csv.DictReader(file))
+        except OSError as error:
+            raise ColouriserError(f"{path}: {error.strerror}; check --splits") from error
+        for row in rows:
+            if row.get("split") not in SPLITS or "file" not in row:
+                raise ColouriserError(f"{path}: needs the columns file and split ({SPLITS})")
+            splits[row["file"]] = row["split"]
     return splits
 
 

@@ -34,13 +34,13 @@ class Recipe:
     real_label: float = 0.9  # one-sided label smoothing (Salimans et al. 2016)
 
     gan_size: int = 192
-    gan_epochs: int = 5
+    gan_epochs: int = 10  # the critic takes half the steps
     gan_rate: float = 2e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 2e-4
-    pixel_weight: float = 20.0  # of mean absolute chroma error, about 0.04, against the critic's
+    pixel_weight: float = 10.0  # of mean absolute chroma error, about 0.04, beside critic_weight
     critic_weight: float = 1.0
-    critic_threshold: float = 0.6  # the critic trains on until its loss is below; chance is 0.69
-    critic_patience: int = 3  # but at most so many steps, or a fooled critic would starve its pupil
+    critic_threshold: float = 0.68  # the critic trains on until its loss is below; chance is 0.69
+    critic_patience: int = 2  # but at most so many steps, or a fooled critic would starve its pupil
 
     metrics: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "kid", "colourfulness")
     watched: int = 128  # photographs of the validation split that are coloured after each epoch

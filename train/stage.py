@@ -1,6 +1,7 @@
 """What the three stages share: autocast, the record of each epoch, and resuming."""
 
 import csv
+import io
 import logging
 import random
 import time
@@ -11,6 +12,8 @@ import torch
 from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.torch_core import set_seed
+
+from colouriser.files import write_atomically
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .recipes import Recipe
@@ -61,7 +64,7 @@ class EpochRecord(Callback):
         row = dict(zip(names, self.recorder.values[-1], strict=False))
         self.best = self.after_scores(self.epoch + 1, row, self.best)
         row["seconds"] = round(time.monotonic() - self.started, 1)
-        _append(self.folder / "history.csv", {"epoch": self.epoch + 1, **row}, new=self.epoch == 0)
+        _add_row(self.folder / "history.csv", {"epoch": self.epoch + 1, **row})
         notes = {"epochs": self.epoch + 1, "best": self.best}
         save_checkpoint(self.learn, self.folder / "checkpoint.safetensors", notes)
 
@@ -91,9 +94,15 @@ def train(
         fit(record.first)
 
 
-def _append(path: Path, row: dict[str, float], new: bool) -> None:
-    with open(path, "w" if new else "a", newline="") as file:
-        writer = csv.DictWriter(file, row.keys())
-        if new:
-            writer.writeheader()
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+def _add_row(path: Path, row: dict[str, float]) -> None:
+    """Add an epoch's row; a row that a killed run left of the same epoch is replaced."""
+    rows: list[dict[str, str]] = []
+    if path.exists():
+        with open(path, newline="") as file:
+            rows = [r for r in csv.DictReader(file) if int(r["epoch"]) < row["epoch"]]
+    rows.append({k: f"{v:.6g}" if isinstance(v, float) else str(v) for k, v in row.items()})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, row.keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
