@@ -24,8 +24,8 @@ MAX_SIDE = 65_535  # JPEG's own limit; chroma is stretched to the whole width at
 Image.init()  # registers all formats; Pillow would do it too late
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
-# Formats that can be written, and how: so that luma comes back within 1/255. Any smaller JPEG or
-# lossy WebP would change the photograph itself, which is to stay as it is.
+# Formats that can be written, and how: so that luma comes back within 1/255 (JPEG: but for single
+# pixels). Any smaller JPEG or lossy WebP would change the photograph, which is to stay as it is.
 SAVE: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 100, "subsampling": 0},
     "PNG": {},
@@ -204,7 +204,7 @@ def write(colour: Image.Image, path: str | Path, photo: Photo | None = None) -> 
     Args:
         colour: mode "RGB".
         path: where to; the suffix decides the format. JPEG is written at quality 100 with chroma
-            at full size, WebP lossless: both keep luma within 1/255, as the others do.
+            at full size, WebP lossless, since anything smaller would change luma.
         photo: the photograph it was made from, whose transparency and metadata are kept.
 
     Raises:

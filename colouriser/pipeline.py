@@ -128,9 +128,11 @@ class Colouriser:
         grey = torch.from_numpy(np.array(luma))
         out = torch.empty(3, height, width, dtype=torch.uint8)
         with torch.inference_mode():
-            for top, bottom, slope, offset in _bands(coefficients * vividness, width, height):
+            unit = torch.tensor([1, 1, WHITE, WHITE]).view(4, 1, 1)  # offsets in steps of 1/255
+            scaled = coefficients * (vividness * unit)
+            for top, bottom, slope, offset in _bands(scaled, width, height):
                 band = grey[None, top:bottom].float()
-                distances = colour.offsets(torch.addcmul(offset * WHITE, slope, band))
+                distances = colour.offsets(torch.addcmul(offset, slope, band))
                 scale = colour.gamut_scale(band, *distances, white=WHITE)
                 band += 0.5  # so that cutting off decimals rounds
                 for channel, distance in zip(out, distances, strict=True):

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from colouriser import Colouriser
 from colouriser.hub import WEIGHTS
+from train.__main__ import main
 from train.gan import gan_learner
 from train.metrics import colourfulness, measure
 from train.prepare import pairs, split_by_hash
@@ -84,7 +85,8 @@ def test_evaluation(run: Path) -> None:
     assert result["rows"]["generator"]["colourfulness"] > 0
     table = (run / "evaluation" / "test.md").read_text()
     assert "| grey |" in table
-    assert (run / "evaluation" / "test.jpg").exists()
+    assert (run / "evaluation" / "test-generator.jpg").exists()
+    assert (run / "evaluation" / "test-gan.jpg").exists()
 
 
 def test_a_finished_stage_returns_at_once(run: Path) -> None:
@@ -139,7 +141,9 @@ def test_the_network_whose_turn_it_is_not_stays_as_it_is(run: Path) -> None:
     assert set(watch.turns) == {True, False}
 
 
-def test_wrong_use(run: Path, handful: Path, tmp_path: Path) -> None:
+def test_wrong_use(
+    run: Path, handful: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     few = tmp_path / "few"
     few.mkdir()
     for path in list(handful.iterdir())[:5]:
@@ -163,14 +167,14 @@ def test_wrong_use(run: Path, handful: Path, tmp_path: Path) -> None:
         (["prepare", *smoke, tmp_path / "d", "--splits", tmp_path / "none.csv"], "check --splits"),
     ]
     for arguments, message in cases:
-        result = train(*arguments)
-        assert result.returncode == 1
-        assert result.stderr.splitlines()[-1].startswith("error: ")
-        assert message in result.stderr
-        assert "Traceback" not in result.stderr
+        assert main([str(argument) for argument in arguments]) == 1
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[-1].startswith("error: ")
+        assert message in lines[-1]
     skipped = train("prepare", *smoke, tmp_path / "c", "--images", few).stderr
     assert "skipped broken.jpg" in skipped
     assert "skipped grey.png: already greyscale" in skipped
+    assert "Traceback" not in skipped
 
 
 def test_metrics_know_grey_from_truth(cat: Image.Image, astronaut: Image.Image) -> None:

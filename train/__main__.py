@@ -4,7 +4,7 @@
     generator   stage 1: pixel loss, from ImageNet weights
     critic      stage 2: tell generated photographs from real ones
     gan         stage 3: both against each other
-    evaluate    metrics and the three-column figure
+    evaluate    metrics and three-column figures
     all         all of these
 
 Each step reads what the one before left in the run folder. A stage that was killed goes on from

@@ -20,7 +20,7 @@ from .recipes import Recipe
 
 log = logging.getLogger(__name__)
 
-FIGURE_ROWS = 6
+FIGURE_ROWS = 8
 T = TypeVar("T")
 
 
@@ -40,7 +40,7 @@ def colour_all(colouriser: Colouriser, truths: list[Image.Image], size: int) -> 
 
 
 def evaluate(recipe: Recipe, run: Path, split: str) -> Path:
-    """Write a table of metrics (Markdown and JSON) and the three-column figure; return the table.
+    """Write a table of metrics (Markdown, JSON) and three-column figures; return the table.
 
     The first row is the grey input itself: what any metric says of doing nothing.
 
@@ -70,8 +70,9 @@ def evaluate(recipe: Recipe, run: Path, split: str) -> Path:
     text, data = _table(result), json.dumps(result, indent=2) + "\n"
     write_atomically(folder / f"{split}.json", lambda file: file.write(data.encode()))
     write_atomically(folder / f"{split}.md", lambda file: file.write(text.encode()))
-    sheet = [*zip(outputs["grey"], outputs[stages[-1]], truths, strict=True)]
-    columns(spaced(sheet, FIGURE_ROWS), folder / f"{split}.jpg")
+    for stage in stages:
+        sheet = [*zip(outputs["grey"], outputs[stage], truths, strict=True)]
+        columns(spaced(sheet, FIGURE_ROWS), folder / f"{split}-{stage}.jpg")
     return folder / f"{split}.md"
 
 

@@ -6,6 +6,7 @@ fastai's GANLearner runs it. What can go wrong with it in fastai 2.8, and what i
   `OneAtATime` drops the frozen network's gradients before each step; fastai's optimiser then
   leaves those parameters and their state alone.
 - `fit_one_cycle` would set momentum to 0.95, too much for two opponents: `fit` keeps it at 0.5.
+  (`fit_flat_cos`, which would fit, forgets where to start when a stage is resumed.)
 - `GANDiscriminativeLR` compounds: the two networks are parameter groups with rates of their own.
 - Validation puts the generator into training mode, where the validation photographs would move
   its batch statistics: `OneAtATime` sets eval mode. It also leaves generator mode on, so each epoch
@@ -19,8 +20,10 @@ fastai's GANLearner runs it. What can go wrong with it in fastai 2.8, and what i
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from fastai.callback.core import Callback
+from fastai.callback.schedule import ParamScheduler, SchedCos, SchedNo, combine_scheds
 from fastai.optimizer import Adam
 from fastai.torch_core import set_seed
 from fastai.vision.gan import AdaptiveGANSwitcher, GANLearner, GANTrainer
@@ -170,12 +173,18 @@ def train_gan(recipe: Recipe, run: Path) -> None:
         game.reset()
         return watch(epoch, row, best)
 
-    rates = [recipe.gan_rate * recipe.encoder_share, recipe.gan_rate, recipe.gan_critic_rate]
+    rates = np.array(
+        [recipe.gan_rate * recipe.encoder_share, recipe.gan_rate, recipe.gan_critic_rate]
+    )
+    # Steady for half the time, then down: at a steady rate colours change from epoch to epoch.
+    schedule = combine_scheds([0.5, 0.5], [SchedNo(rates, rates), SchedCos(rates, rates / 100)])
     train(
         learner,
         EpochRecord(run / "gan", recipe, after),
         recipe.gan_epochs,
-        lambda first: learner.fit(recipe.gan_epochs, rates, start_epoch=first),
+        lambda first: learner.fit(
+            recipe.gan_epochs, cbs=ParamScheduler({"lr": schedule}), start_epoch=first
+        ),
     )
 
 

@@ -34,7 +34,7 @@ class Recipe:
     real_label: float = 0.9  # one-sided label smoothing (Salimans et al. 2016)
 
     gan_size: int = 192
-    gan_epochs: int = 10  # the critic takes half the steps
+    gan_epochs: int = 8  # the critic takes half the steps
     gan_rate: float = 2e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 2e-4
     pixel_weight: float = 10.0  # of mean absolute chroma error, about 0.04, beside critic_weight
