@@ -40,16 +40,14 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
             a hash of their name, which stays the same when others are added.
 
     Raises:
-        ColouriserError: fewer than 20 usable photographs, an empty split, or a bad list.
+        ColouriserError: fewer than 20 usable photographs, an empty split, a bad list, or a failed
+            download.
     """
     if (run / "pairs.csv").exists():
         log.info("%s is prepared; delete it to prepare it again", run)
         return
-    if not folders:
-        from fastai.data.external import URLs, untar_data
-
-        folders = [untar_data(URLs.PETS) / "images"]
     splits = _read_lists(lists)
+    folders = folders or [_download_pets()]
     endings = suffixes()
     files = sorted(f for d in folders for f in d.rglob("*") if f.suffix.lower() in endings)
     random.Random(recipe.seed).shuffle(files)
@@ -102,6 +100,18 @@ def pairs(run: Path, split: str) -> list[str]:
     if not names:
         raise ColouriserError(f"{run} has no photographs in the split {split!r}; add some")
     return names
+
+
+def _download_pets() -> Path:
+    from fastai.data.external import URLs, untar_data  # a slow import that others can do without
+
+    try:
+        return untar_data(URLs.PETS) / "images"
+    except OSError as error:
+        raise ColouriserError(
+            f"the Oxford-IIIT Pet Dataset cannot be downloaded ({error}); check the network, or "
+            "give photographs with --images"
+        ) from error
 
 
 def _read_lists(lists: list[Path]) -> dict[str, str]:
