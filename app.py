@@ -23,6 +23,7 @@ from colouriser.photo import Photo, read, write
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.jpg"))
 SHOWN_BY_BROWSERS = (".jpg", ".png", ".webp")
+BUTTONS: list = ["download", "fullscreen"]  # no button that would share it elsewhere
 KEEP_SECONDS = 3600  # uploads and results are deleted after an hour
 FONT = ("system-ui", "sans-serif")  # the default theme would fetch its fonts from the internet
 
@@ -90,8 +91,12 @@ def build(colouriser: Colouriser, model: str) -> gr.Blocks:
             with gr.Column(scale=2, min_width=320):
                 comparison = gr.ImageSlider(label="Compare", height=420, interactive=False)
                 with gr.Row():
-                    grey = gr.Image(label="Greyscale input", height=240, interactive=False)
-                    colour = gr.Image(label="Colourised output", height=240, interactive=False)
+                    grey = gr.Image(
+                        label="Greyscale input", height=240, interactive=False, buttons=BUTTONS
+                    )
+                    colour = gr.Image(
+                        label="Colourised output", height=240, interactive=False, buttons=BUTTONS
+                    )
                 download = gr.DownloadButton("Download at full size", variant="primary")
                 note = gr.Markdown()
         gr.on(
