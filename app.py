@@ -67,10 +67,8 @@ def build(colouriser: Colouriser, model: str) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 photo = gr.Image(
-                    label="Photograph", sources=["upload", "clipboard"], height=280, image_mode=None
+                    label="Photograph", type="filepath", sources=["upload", "clipboard"], height=280
                 )
-                # colouriser reads the file itself: gr.Image would refuse what it does not know.
-                photo.preprocess = _uploaded
                 detail = gr.Slider(
                     64,
                     512,
@@ -110,8 +108,13 @@ def build(colouriser: Colouriser, model: str) -> gr.Blocks:
     return demo
 
 
-def _uploaded(payload: ImageData | None) -> str | None:
+def _uploaded(_: gr.Image, payload: ImageData | None) -> str | None:
     return payload.path if payload else None
+
+
+# gr.Image would decode uploads itself and refuse what it does not know with an error of its own;
+# reading is colouriser's work. On the class, since a click on an example makes the component anew.
+gr.Image.preprocess = _uploaded
 
 
 def _write(photo: Photo, coloured: Image.Image, folder: Path, name: str) -> tuple[Path, Path, Path]:
