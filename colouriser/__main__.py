@@ -1,11 +1,12 @@
 """Colour photographs: python -m colouriser photo.jpg scans/ -o coloured/
 
 Folders are searched for photographs, recursively. File names and formats are kept (formats that
-cannot be written become PNG). What is done already is skipped; a bad file does not stop the rest.
+cannot be written become PNG, photo.gif.png). What is done already is skipped; a bad file does not stop the rest.
 The exit code is 0 if all went well, 1 if any photograph failed, 2 for a wrong command line.
 """
 
 import argparse
+import logging
 import os
 import sys
 import warnings
@@ -22,6 +23,7 @@ from .pipeline import Colouriser
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = _parse(arguments)
+    logging.basicConfig(format="warning: %(message)s")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
     jobs, problems = _plan(options.photos, options.output)
     try:
@@ -77,6 +79,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("--detail must be from 64 to 1024")
     if not 0 <= options.vividness <= 4:
         parser.error("--vividness must be from 0 to 4")
+    if os.path.exists(options.output) and not os.path.isdir(options.output):
+        parser.error(f"--output must be a folder; {options.output} is a file")
     return options
 
 
@@ -94,25 +98,30 @@ def _plan(photos: list[Path], output: Path) -> tuple[dict[Path, Path], list[str]
         for source in sources:
             target = output / (source.relative_to(given) if source != given else source.name)
             if not writable(target):
-                target = target.with_suffix(".png")
+                target = target.with_name(f"{target.name}.png")
             if os.path.realpath(target) == os.path.realpath(source):
                 problems.append(f"{source}: would be overwritten; choose another output folder")
             elif jobs.setdefault(target, source) != source:
-                problems.append(f"{source}: {jobs[target]} has the same name; colour it separately")
+                problems.append(
+                    f"{source}: {jobs[target]} has the same name; use another output folder"
+                )
     return jobs, problems
 
 
 def _search(folder: Path, output: Path) -> list[Path]:
-    """Photographs in a folder, but for those in an output folder inside it. Those that keep their
-    suffix come first, so that none loses its name to one that becomes PNG."""
+    """Photographs in a folder, but for those in an output folder inside it."""
     endings = suffixes()
     found = [Path(top, file) for top, _, files in os.walk(folder) for file in files]
     found = [path for path in found if path.suffix.lower() in endings]
     inside = os.path.relpath(os.path.realpath(output), os.path.realpath(folder))
     if inside != "." and not inside.startswith(".."):
         found = [path for path in found if not path.is_relative_to(folder / inside)]
-    return sorted(found, key=lambda path: (not writable(path), path))
+    return sorted(found)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; start it again to go on with the rest\n")
+        sys.exit(130)

@@ -39,7 +39,9 @@ def find(source: str | Path | None = None) -> Path:
         return folder
     repository, _, revision = str(source).partition("@")
     if repository.count("/") != 1 or repository.startswith((".", "/", "~")):
-        raise ModelError(f"no model at {source}: give a folder or a Hub repository owner/name@tag")
+        raise ModelError(
+            f"no model at {source}: give a folder or a Hub repository owner/name@revision"
+        )
     try:
         return Path(
             snapshot_download(

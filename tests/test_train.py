@@ -158,6 +158,7 @@ def test_wrong_use(
     smoke = ["--recipe", "smoke", "--run"]
     cases: list[tuple[list, str]] = [
         (["prepare", *smoke, tmp_path / "a", "--images", few], "only 5 usable photographs"),
+        (["prepare", *smoke, tmp_path / "a", "--images", tmp_path / "no"], "check --images"),
         (["generator", *smoke, tmp_path / "b"], "run the prepare step first"),
         (["critic", *smoke, tmp_path / "b"], "run the generator step first"),
         (["gan", *smoke, tmp_path / "b"], "run the generator step first"),

@@ -14,6 +14,7 @@ its last epoch when it is started again; one that is done returns at once.
 import argparse
 import logging
 import sys
+import warnings
 from pathlib import Path
 
 from colouriser import ColouriserError
@@ -52,8 +53,14 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         help="torchvision's ImageNet weights of the encoder (.pth); downloaded unless given",
     )
-    parser.add_argument("--split", default="test", help="what evaluate measures (default: test)")
+    parser.add_argument(
+        "--split",
+        choices=["train", "valid", "test"],
+        default="test",
+        help="what evaluate measures (default: test)",
+    )
     options = parser.parse_args(arguments)
+    warnings.filterwarnings("ignore", module=r"(torch|fastai)\.")  # theirs, not the user's
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = RECIPES[options.recipe]
     run = options.run or Path("runs") / recipe.name
@@ -65,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; start the step again to go on from its last epoch\n")
+        sys.stderr.write("\nstopped; start the step again to go on from its last epoch\n")
         return 130
     return 0
 

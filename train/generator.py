@@ -116,7 +116,9 @@ class Watch:
         self.metrics = ("psnr", "colourfulness", *(["kid"] if by_kid else []))
         greys = [t.convert("L").convert("RGB") for t in self.truths]
         # Also fetches the networks of the metrics, before and not after the first epoch.
-        log.info("validation photographs in grey: %s", measure(greys, self.truths, self.metrics))
+        grey = measure(greys, self.truths, self.metrics)
+        values = ", ".join(f"{name} {value:.4g}" for name, value in grey.items())
+        log.info("%s: the validation photographs in grey, to compare with: %s", stage, values)
 
     def __call__(self, epoch: int, row: Scores, best: float | None) -> float:
         device = next(self.generator.parameters()).device

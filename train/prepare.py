@@ -44,8 +44,11 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
             download.
     """
     if (run / "pairs.csv").exists():
-        log.info("%s is prepared; delete it to prepare it again", run)
+        log.info("%s has its photographs already; choose another --run for others", run)
         return
+    for folder in folders:
+        if not folder.is_dir():
+            raise ColouriserError(f"{folder} is no folder; check --images")
     splits = _read_lists(lists)
     folders = folders or [_download_pets()]
     endings = suffixes()
@@ -70,14 +73,14 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
             f"only {len(rows)} usable photographs in {', '.join(map(str, folders))}; "
             f"give at least {FEWEST} colour photographs with --images"
         )
-    counts = {split: list(rows.values()).count(split) for split in SPLITS}
-    if not all(counts.values()):
-        raise ColouriserError(f"a split has no photographs ({counts}); add some, or give --splits")
+    counts = ", ".join(f"{list(rows.values()).count(split)} {split}" for split in SPLITS)
+    if set(rows.values()) != set(SPLITS):
+        raise ColouriserError(f"a split is empty ({counts}); add photographs, or give --splits")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([("name", "split"), *sorted(rows.items())])
     write_atomically(run / "pairs.csv", lambda out: out.write(text.getvalue().encode()))
-    log.info("%d pairs in %s %s", len(rows), run, counts)
+    log.info("%d pairs in %s (%s)", len(rows), run, counts)
 
 
 def split_by_hash(name: str) -> str:
@@ -124,7 +127,9 @@ def _read_lists(lists: list[Path]) -> dict[str, str]:
             raise ColouriserError(f"{path}: {error.strerror}; check --splits") from error
         for row in rows:
             if row.get("split") not in SPLITS or "file" not in row:
-                raise ColouriserError(f"{path}: needs the columns file and split ({SPLITS})")
+                raise ColouriserError(
+                    f"{path}: needs the columns file and split ({', '.join(SPLITS)})"
+                )
             splits[row["file"]] = row["split"]
     return splits
 
