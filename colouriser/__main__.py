@@ -1,7 +1,8 @@
 """Colour photographs: python -m colouriser photo.jpg scans/ -o coloured/
 
 Folders are searched for photographs, recursively. File names and formats are kept (formats that
-cannot be written become PNG, photo.gif.png). What is done already is skipped; a bad file does not stop the rest.
+cannot be written become PNG, photo.gif.png). What is done already is skipped; a bad file does not
+stop the rest.
 The exit code is 0 if all went well, 1 if any photograph failed, 2 for a wrong command line.
 """
 
