@@ -35,15 +35,18 @@ def test_content_decides_not_the_name(cat: Image.Image, tmp_path: Path) -> None:
     assert photo.read(tmp_path / "cat.jpg").suffix == ".png"
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize(
+    ("suffix", "mode"),
+    [
+        *((".jpg", mode) for mode in ("1", "L", "RGB", "CMYK")),
+        *((".png", mode) for mode in ("1", "L", "LA", "P", "RGBA", "I;16")),
+        *((".tif", mode) for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "I;16")),
+    ],
+)
 def test_every_mode_comes_back(mode: str, suffix: str, cat: Image.Image, tmp_path: Path) -> None:
     deep = Image.fromarray(np.asarray(cat.convert("L")).astype(np.uint16) * 257)
     image = deep if mode == "I;16" else cat.convert(mode)
-    try:
-        image.save(tmp_path / f"cat{suffix}")
-    except OSError:
-        pytest.skip(f"Pillow writes no {mode} as {suffix}")
+    image.save(tmp_path / f"cat{suffix}")
     photo.write(cat, tmp_path / f"out{suffix}", photo.read(tmp_path / f"cat{suffix}"))
     with Image.open(tmp_path / f"out{suffix}") as written:
         written.load()
