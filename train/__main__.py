@@ -8,7 +8,7 @@
     all         all of these
 
 Each step reads what the one before left in the run folder. A stage that was killed goes on from
-its last epoch when it is started again; one that is done returns at once.
+its last epoch when it is started again; one that is done is left as it is.
 """
 
 import argparse

@@ -35,7 +35,7 @@ class Critic(nn.Module):
         channels = [3, width, 2 * width, 4 * width, 4 * width]
         strides = [2, 2, 2, 1]
         layers: list[nn.Module] = []
-        for before, after, stride in zip(channels, channels[1:], strides, strict=False):
+        for before, after, stride in zip(channels[:-1], channels[1:], strides, strict=True):
             convolution = nn.Conv2d(before, after, 4, stride, padding=1)
             layers += [spectral_norm(convolution), nn.LeakyReLU(0.2), nn.Dropout2d(0.1)]
         self.layers = nn.Sequential(

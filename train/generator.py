@@ -5,7 +5,7 @@ its coloured versions of all training and validation photographs, for the critic
 """
 
 import logging
-import pickle
+import pickle  # for the name of an error only: torch.load reads weights alone
 import shutil
 from pathlib import Path
 

@@ -20,8 +20,8 @@ class Recipe:
     sample: int | None = None  # at most so many photographs; all of them unless given
     stored_size: int = 256  # shorter side of the prepared photographs; the size of the metrics
     batch: int = 16  # fits any machine; larger ones learn less per photograph on few photographs
-    workers: int = 1  # processes that decode photographs; one keeps up with two cores
-    bfloat16: bool = True  # twice to three times the speed where the processor has it, same loss
+    workers: int = 1  # processes that decode photographs; two cores have none to spare for more
+    bfloat16: bool = True  # twice to three times the speed where the processor has it
 
     generator_size: int = 160  # crops; smaller sees too little of an animal, larger is too slow
     generator_epochs: int = 10

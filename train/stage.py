@@ -60,8 +60,8 @@ class EpochRecord(Callback):
     def after_epoch(self) -> None:
         if self.epoch < self.first:  # fastai runs this for skipped epochs too
             return
-        names = self.recorder.metric_names[1:]  # without the epoch; the time comes last
-        row = dict(zip(names, self.recorder.values[-1], strict=False))
+        names = self.recorder.metric_names[1:-1]  # without the epoch and fastai's time
+        row = dict(zip(names, self.recorder.values[-1], strict=True))
         self.best = self.after_scores(self.epoch + 1, row, self.best)
         row["seconds"] = round(time.monotonic() - self.started, 1)
         _add_row(self.folder / "history.csv", {"epoch": self.epoch + 1, **row})
