@@ -20,6 +20,7 @@ from PIL import Image
 
 from colouriser import Colouriser, ColouriserError
 from colouriser.photo import Photo, read, write
+from colouriser.pipeline import DETAIL
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.jpg"))
 SHOWN_BY_BROWSERS = (".jpg", ".png", ".webp")
@@ -72,7 +73,7 @@ def build(colouriser: Colouriser, model: str) -> gr.Blocks:
                 detail = gr.Slider(
                     64,
                     512,
-                    value=256,
+                    value=DETAIL,
                     step=32,
                     label="Detail",
                     info="How large the photograph is that the network sees.",

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from .errors import ColouriserError
 from .photo import read, suffixes, writable, write
-from .pipeline import Colouriser
+from .pipeline import DETAIL, DETAIL_RANGE, VIVIDNESS_RANGE, Colouriser, check_range
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,7 +67,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--overwrite", action="store_true", help="colour again what is done already"
     )
     parser.add_argument(
-        "--detail", type=int, default=256, help="size the generator sees, 64 to 1024 (default: 256)"
+        "--detail",
+        type=int,
+        default=DETAIL,
+        help="size the generator sees, 64 to 1024 (default: 256)",
     )
     parser.add_argument(
         "--vividness", type=float, default=1.0, help="strength of colour, 0 to 4 (default: 1)"
@@ -76,10 +79,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--model", help="folder or Hub repository owner/name@revision; bundled weights unless given"
     )
     options = parser.parse_args(arguments)
-    if not 64 <= options.detail <= 1024:
-        parser.error("--detail must be from 64 to 1024")
-    if not 0 <= options.vividness <= 4:
-        parser.error("--vividness must be from 0 to 4")
+    try:
+        check_range("--detail", options.detail, DETAIL_RANGE)
+        check_range("--vividness", options.vividness, VIVIDNESS_RANGE)
+    except ColouriserError as error:
+        parser.error(str(error))
     if os.path.exists(options.output) and not os.path.isdir(options.output):
         parser.error(f"--output must be a folder; {options.output} is a file")
     return options

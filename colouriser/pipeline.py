@@ -23,6 +23,7 @@ from .photo import to_luma
 
 DETAIL = 256  # the size the generator is trained at; below it sees too little, above too locally
 DETAIL_RANGE = (64, 1024)
+VIVIDNESS_RANGE = (0.0, 4.0)
 LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 RADIUS = 2  # of the guided filter's windows, in pixels of chroma
 SMOOTHNESS = 0.02**2  # luma variance below which the filter sees no edge: noise and film grain
@@ -92,10 +93,7 @@ class Colouriser:
             ModelError: the generator returned values that are not finite.
             ColouriserError: detail is out of range.
         """
-        if not DETAIL_RANGE[0] <= detail <= DETAIL_RANGE[1]:
-            raise ColouriserError(
-                f"detail must be from {DETAIL_RANGE[0]} to {DETAIL_RANGE[1]}, not {detail}"
-            )
+        check_range("detail", detail, DETAIL_RANGE)
         small = luma.resize(
             small_size(*luma.size, detail), Image.Resampling.BILINEAR, reducing_gap=2.0
         )
@@ -122,8 +120,7 @@ class Colouriser:
         Raises:
             ColouriserError: vividness is out of range.
         """
-        if not 0 <= vividness <= 4:
-            raise ColouriserError(f"vividness must be from 0 to 4, not {vividness}")
+        check_range("vividness", vividness, VIVIDNESS_RANGE)
         width, height = luma.size
         grey = torch.from_numpy(np.array(luma))
         out = torch.empty(3, height, width, dtype=torch.uint8)
@@ -138,6 +135,12 @@ class Colouriser:
                 for channel, distance in zip(out, distances, strict=True):
                     channel[top:bottom] = torch.addcmul(band, scale, distance)[0]
         return Image.merge("RGB", [Image.fromarray(channel.numpy()) for channel in out])
+
+
+def check_range(name: str, value: float, limits: tuple[float, float]) -> None:
+    """Raise a ColouriserError unless value is within limits."""
+    if not limits[0] <= value <= limits[1]:
+        raise ColouriserError(f"{name} must be from {limits[0]:g} to {limits[1]:g}, not {value}")
 
 
 def small_size(width: int, height: int, detail: int) -> tuple[int, int]:
