@@ -70,14 +70,14 @@ class Generator(nn.Module):
         encoder.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)  # one channel: luma
         del encoder.fc, encoder.avgpool
         self.encoder = encoder
-        skips = [64] + [_channels(layer) for layer in (encoder.layer1, encoder.layer2)]
-        skips += [_channels(encoder.layer3)]
-        channels, levels = _channels(encoder.layer4), []
+        skips = [64] + [channels(layer) for layer in (encoder.layer1, encoder.layer2)]
+        skips += [channels(encoder.layer3)]
+        width_below, levels = channels(encoder.layer4), []
         for skip, width in zip(reversed(skips), config.decoder, strict=True):
-            levels.append(DecoderLevel(channels, skip, width))
-            channels = width
+            levels.append(DecoderLevel(width_below, skip, width))
+            width_below = width
         self.decoder = nn.ModuleList(levels)
-        self.head = nn.Conv2d(channels, 2, 1)
+        self.head = nn.Conv2d(width_below, 2, 1)
 
     def forward(self, luma: Tensor) -> Tensor:
         """Predict chroma.
@@ -103,7 +103,7 @@ class Generator(nn.Module):
         return chroma[..., : (height + 1) // 2, : (width + 1) // 2]
 
 
-def _channels(layer: Any) -> int:
+def channels(layer: Any) -> int:
     """Output channels of a torchvision ResNet layer."""
     block = layer[-1]
     return getattr(block, "conv3", block.conv2).out_channels

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,11 +21,14 @@ from safetensors.torch import load_file
 
 from colouriser import Colouriser
 from colouriser.hub import WEIGHTS
-from train.__main__ import main
+from train.__main__ import STEPS, main
+from train.aging import age
+from train.evaluate import worn_pair
 from train.gan import gan_learner
-from train.metrics import colourfulness, measure
+from train.metrics import Metrics, colourfulness
 from train.prepare import pairs, split_by_hash
 from train.recipes import RECIPES
+from train.record import data_hash
 
 from .conftest import ROOT, train
 
@@ -85,8 +90,66 @@ def test_evaluation(run: Path) -> None:
     assert result["rows"]["generator"]["colourfulness"] > 0
     table = (run / "evaluation" / "test.md").read_text()
     assert "| grey |" in table
-    assert (run / "evaluation" / "test-generator.jpg").exists()
-    assert (run / "evaluation" / "test-gan.jpg").exists()
+    worn = result["worn"]["rows"]
+    assert set(worn) == {"grey", "generator", "gan", "truth"}
+    assert worn["gan"]["psnr"] != result["rows"]["gan"]["psnr"]
+
+
+def test_evaluation_of_a_model_and_of_other_tools(run: Path, tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir()
+    for name in pairs(run, "test"):  # a tool that knows the truth
+        (others / f"{name}.jpg").symlink_to(run / "colour" / f"{name}.jpg")
+    smoke = ["--recipe", "smoke", "--run", run]
+    result = train("evaluate", run / "gan", *smoke, "--compare", f"truth_teller={others}")
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((run / "evaluation" / "test-model.json").read_text())["rows"]
+    stages = json.loads((run / "evaluation" / "test.json").read_text())["rows"]
+    assert rows["model"] == stages["gan"]
+    assert rows["truth_teller"]["ssim"] == pytest.approx(1)
+    assert rows["truth_teller"]["colourfulness_gap"] == 0
+
+
+def test_figures(run: Path) -> None:
+    for stage in ("generator", "gan"):
+        for kind in ("spaced", "failures"):
+            figure = Image.open(run / "figures" / f"test-{stage}-{kind}.jpg")
+            assert figure.width > 3 * 96
+    assert {p.name for p in (run / "figures").glob("*.png")} == {
+        f"{stage}-curves.png" for stage in ("generator", "critic", "gan")
+    }
+
+
+def test_a_run_says_what_it_was_made_with(run: Path, handful: Path, tmp_path: Path) -> None:
+    record = json.loads((run / "record.json").read_text())
+    assert set(record) == set(STEPS)
+    for step in record.values():
+        assert step["seed"] == RECIPES["smoke"].seed
+        assert step["packages"]["torch"] == torch.__version__.partition("+")[0]
+        assert step["data"] == data_hash(run)
+        assert step["seconds"] >= 0
+    smoke = ["--recipe", "smoke", "--run", str(tmp_path), "--images", str(handful)]
+    assert main(["prepare", *smoke]) == 0
+    assert data_hash(tmp_path) == data_hash(run)
+    (tmp_path / "colour" / f"{pairs(run, 'train')[0]}.jpg").unlink()
+    assert data_hash(tmp_path) != data_hash(run)
+
+
+def test_worn_photographs_differ_in_luma_and_keep_their_colours(cat: Image.Image) -> None:
+    luma = cat.convert("L")
+    worn = [np.asarray(age(luma, random.Random(seed)), dtype=float) for seed in range(40)]
+    assert all(w.shape == (cat.height, cat.width) for w in worn)
+    changes = [np.abs(w - np.asarray(luma, dtype=float)).mean() for w in worn]
+    assert np.median(changes) > 5
+    assert np.array_equal(worn[3], np.asarray(age(luma, random.Random(3))))
+    truth = worn_pair(cat, "a name")
+    assert (
+        np.abs(np.asarray(truth.convert("L"), dtype=int) - age(luma, random.Random("a name"))).max()
+        <= 1
+    )
+    # Colours stay, but for those that do not exist at the worn luma.
+    before, after = (np.asarray(i.convert("YCbCr"), dtype=float)[..., 1:] for i in (cat, truth))
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9
 
 
 def test_a_finished_stage_returns_at_once(run: Path) -> None:
@@ -113,6 +176,18 @@ def test_a_killed_stage_goes_on_and_ends_the_same(run: Path, tmp_path: Path) -> 
     process.wait()
     with safe_open(checkpoint, framework="pt") as file:
         assert json.loads(file.metadata()["notes"])["epochs"] == 1  # it was killed half way
+    good = checkpoint.read_bytes()
+    full = subprocess.run(  # as on a full disk: no file may grow beyond 100 kB
+        ["bash", "-c", 'ulimit -f 100; exec "$@"', "bash", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert full.returncode == 1
+    assert "free space" in full.stderr.splitlines()[-1]
+    assert "Traceback" not in full.stderr
+    assert checkpoint.read_bytes() == good
+    assert not list(folder.glob("generator/*.part"))
     result = train("generator", "--recipe", "smoke", "--run", folder)
     assert result.returncode == 0, result.stderr
     assert [row["epoch"] for row in history(folder / "generator")] == ["1", "2"]
@@ -136,9 +211,39 @@ def test_the_network_whose_turn_it_is_not_stays_as_it_is(run: Path) -> None:
 
     watch = Watch()
     watch.turns = []
-    learner, _ = gan_learner(RECIPES["smoke"], run)
+    learner = gan_learner(RECIPES["smoke"], run)
     learner.fit(2, 1e-3, cbs=watch)
     assert set(watch.turns) == {True, False}
+
+
+@pytest.mark.parametrize("stage", ["generator", "gan"])
+def test_two_processes_train_one_model_on_different_photographs(
+    stage: str, run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    needed = ["colour", "grey", "pairs.csv", "recipe.json"]
+    for name in [*needed, *(["generator", "critic", "fakes"] if stage == "gan" else [])]:
+        (folder / name).symlink_to(run / name)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    arguments = [str(tmp_path), stage, str(folder), "--recipe", "smoke"]
+    result = subprocess.run(
+        [*launcher, str(ROOT / "tests" / "together.py"), *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first["weights"] == second["weights"]
+    assert first["seen"]
+    assert second["seen"]
+    assert not set(first["seen"]) & set(second["seen"])
+    assert len(history(folder / stage)) == 2
+    Colouriser.load(folder / stage)  # what one process goes on with
+    saved = load_file(folder / stage / "checkpoint.safetensors")
+    assert not any("module." in name for name in saved)
 
 
 def test_wrong_use(
@@ -149,7 +254,11 @@ def test_wrong_use(
     for path in list(handful.iterdir())[:5]:
         (few / path.name).symlink_to(path)
     (few / "broken.jpg").write_bytes(b"no image")
+    (few / "notes.txt").write_text("no image either")
     Image.new("RGB", (100, 100), "grey").save(few / "grey.png")
+    Image.new("RGB", (20, 20), "red").save(few / "tiny.png")
+    frames = [Image.new("RGB", (100, 100), colour) for colour in ("red", "blue")]
+    frames[0].save(few / "animated.gif", save_all=True, append_images=frames[1:])
     damaged = tmp_path / "damaged"
     (damaged / "generator").mkdir(parents=True)
     (damaged / "generator" / "checkpoint.safetensors").write_bytes(b"damaged")
@@ -173,18 +282,27 @@ def test_wrong_use(
         assert lines[-1].startswith("error: ")
         assert message in lines[-1]
     skipped = train("prepare", *smoke, tmp_path / "c", "--images", few).stderr
-    assert "skipped broken.jpg" in skipped
-    assert "skipped grey.png: already greyscale" in skipped
+    assert f"skipped {few / 'grey.png'}: already greyscale" in skipped
     assert "Traceback" not in skipped
+    with open(tmp_path / "c" / "skipped.csv", newline="") as file:
+        reasons = {Path(row["file"]).name: row["reason"] for row in csv.DictReader(file)}
+    assert reasons == {
+        "animated.gif": "animated or several pages",
+        "broken.jpg": "no image, or a damaged one",
+        "grey.png": "already greyscale",
+        "notes.txt": "no image, or a damaged one",
+        "tiny.png": "smaller than 64 pixels (20 × 20)",
+    }
 
 
 def test_metrics_know_grey_from_truth(cat: Image.Image, astronaut: Image.Image) -> None:
     truths = [cat.resize((96, 96)), astronaut.resize((96, 96))]
     greys = [t.convert("L").convert("RGB") for t in truths]
     names = ("psnr", "ssim", "colourfulness")
-    grey = measure(greys, truths, names)
-    half = measure([Image.blend(*p, 0.5) for p in zip(greys, truths, strict=True)], truths, names)
-    same = measure(truths, truths, names)
+    metrics = Metrics(truths, names)
+    grey = metrics(greys)
+    half = metrics([Image.blend(*p, 0.5) for p in zip(greys, truths, strict=True)])
+    same = metrics(truths)
     assert grey["psnr"] < half["psnr"] < same["psnr"]
     assert grey["ssim"] < half["ssim"] < same["ssim"] == pytest.approx(1)
     assert grey["colourfulness"] == 0

@@ -4,7 +4,8 @@
     generator   stage 1: pixel loss, from ImageNet weights
     critic      stage 2: tell generated photographs from real ones
     gan         stage 3: both against each other
-    evaluate    metrics and three-column figures
+    evaluate    metrics of a run's stages, of any model, and of other tools' images
+    figures     three-column figures and curves
     all         all of these
 
 Each step reads what the one before left in the run folder. A stage that was killed goes on from
@@ -19,9 +20,11 @@ from pathlib import Path
 
 from colouriser import ColouriserError
 
-from .recipes import RECIPES, record
+from .recipes import RECIPES, Recipe
 
-STEPS = ("prepare", "generator", "critic", "gan", "evaluate")
+log = logging.getLogger(__name__)
+
+STEPS = ("prepare", "generator", "critic", "gan", "evaluate", "figures")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("step", choices=[*STEPS, "all"])
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help="a prepared run folder, like --run; or, for evaluate, a model (a folder or "
+        "owner/name@revision) that colours the photographs of --run",
+    )
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
     parser.add_argument("--run", type=Path, help="run folder; runs/RECIPE unless given")
     parser.add_argument(
@@ -57,19 +66,42 @@ def main(arguments: list[str] | None = None) -> int:
         "--split",
         choices=["train", "valid", "test"],
         default="test",
-        help="what evaluate measures (default: test)",
+        help="what evaluate measures and figures show (default: test)",
+    )
+    parser.add_argument(
+        "--compare",
+        nargs="+",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="for evaluate: what other tools made of the photographs in RUN/grey, as further rows",
     )
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", module=r"(torch|fastai)\.")  # theirs, not the user's
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = RECIPES[options.recipe]
     run = options.run or Path("runs") / recipe.name
+    if options.source and (Path(options.source) / "pairs.csv").exists():
+        run, options.source = Path(options.source), None
     try:
-        record(recipe, run)
+        # Imported here: a typing error on the command line should not wait for torch.
+        from .distributed import choose_gpu, is_only
+        from .record import check_recipe, recorded
+
+        choose_gpu()
+        if not is_only() and options.step not in ("generator", "critic", "gan"):
+            raise ColouriserError(f"{options.step} runs in one process; start it alone")
+        check_recipe(recipe, run)
         for step in STEPS if options.step == "all" else [options.step]:
-            _run_step(step, options, run)
+            with recorded(step, recipe, run):
+                _run_step(step, options, recipe, run)
     except ColouriserError as error:
         sys.stderr.write(f"error: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(
+            f"error: {error}; free space or give another --run, then start the step again to go on "
+            "from its last epoch\n"
+        )
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; start the step again to go on from its last epoch\n")
@@ -77,9 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run_step(step: str, options: argparse.Namespace, run: Path) -> None:
-    recipe = RECIPES[options.recipe]
-    # Imported here: a typing error on the command line should not wait for fastai.
+def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Path) -> None:
     if step == "prepare":
         from .prepare import prepare
 
@@ -91,15 +121,29 @@ def _run_step(step: str, options: argparse.Namespace, run: Path) -> None:
     elif step == "critic":
         from .critic import train_critic
 
-        train_critic(recipe, run)
+        train_critic(recipe, run, options.encoder_weights)
     elif step == "gan":
         from .gan import train_gan
 
-        train_gan(recipe, run)
-    else:
+        train_gan(recipe, run, options.encoder_weights)
+    elif step == "evaluate":
         from .evaluate import evaluate
 
-        logging.getLogger(__name__).info("%s", evaluate(recipe, run, options.split).read_text())
+        others = dict(_name_and_folder(text) for text in options.compare)
+        path = evaluate(recipe, run, options.split, options.source, others)
+        log.info("%s\n%s", path, path.read_text())
+    else:
+        from .figures import figures
+
+        for path in figures(recipe, run, options.split):
+            log.info("%s", path)
+
+
+def _name_and_folder(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if not name or not Path(folder).is_dir() or not folder:
+        raise ColouriserError(f"--compare {text}: give NAME=FOLDER with a folder of images")
+    return name, Path(folder)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ MODEL, OPTIMISER = "model.", "optimiser."
 
 def save_checkpoint(learner: Learner, path: Path, notes: dict) -> None:
     """Write the model, the optimiser's state and notes (JSON values), atomically."""
-    state = {MODEL + name: value for name, value in learner.model.state_dict().items()}
+    model = getattr(learner.model, "module", learner.model)  # within that of several processes
+    state = {MODEL + name: value for name, value in model.state_dict().items()}
     for index, values in enumerate(learner.opt.state_dict()["state"]):
         for key, value in values.items():
             state[f"{OPTIMISER}{index}.{key}"] = torch.as_tensor(value)

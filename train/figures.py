@@ -1,15 +1,53 @@
-"""Pictures of results: grey, generated and true photographs side by side."""
+"""Pictures of results: photographs side by side, and curves of losses and accuracy."""
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from colouriser.files import write_atomically
 
+from .evaluate import colour_all, colourisers, photographs
+from .prepare import pairs, spaced
+from .recipes import Recipe
+
 TITLES = ("Greyscale", "Generated", "Truth")
 GAP, HEADER = 8, 36  # pixels
 SAMPLES = 6  # photographs in the picture of each epoch
+ROWS = 6  # photographs in a figure, and as many failures
+
+
+def figures(recipe: Recipe, run: Path, split: str = "test") -> list[Path]:
+    """Write a run's figures into RUN/figures; return their paths.
+
+    For each stage that left a generator: photographs of the split, evenly spaced by name, the same
+    for every run; and its failures, the photographs whose colours are farthest from the truth. For
+    each stage with a history: its curves.
+
+    Raises:
+        ColouriserError: no stage has left a generator yet.
+    """
+    folder, paths = run / "figures", []
+    names = pairs(run, split)
+    truths = photographs(run, split, recipe.stored_size)
+    for stage, colouriser in colourisers(run).items():
+        outputs = colour_all(colouriser, truths, recipe.stored_size)
+        rows = [(t.convert("L"), o, t) for o, t in zip(outputs, truths, strict=True)]
+        errors = [_error(output, truth) for output, truth in zip(outputs, truths, strict=True)]
+        worst = np.argsort(errors)[::-1][:ROWS]
+        chosen = {"spaced": spaced(range(len(rows)), ROWS), "failures": [int(i) for i in worst]}
+        for kind, indices in chosen.items():
+            path = folder / f"{split}-{stage}-{kind}.jpg"
+            captions = [(names[i], "", "") for i in indices]
+            columns([rows[i] for i in indices], path, TITLES, captions)
+            paths.append(path)
+    for stage in ("generator", "critic", "gan"):
+        if (run / stage / "history.csv").exists():
+            paths.append(curves(run / stage / "history.csv", folder / f"{stage}-curves.png"))
+    return paths
 
 
 def columns(
@@ -30,7 +68,7 @@ def columns(
     size = (GAP + (width + GAP) * len(titles), HEADER + (height + GAP) * len(rows))
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(20)
+    font, small = ImageFont.load_default(20), ImageFont.load_default(14)
     for column, title in enumerate(titles):
         left = GAP + column * (width + GAP)
         draw.text((left + width / 2, HEADER / 2), title, "black", font, anchor="mm")
@@ -40,5 +78,29 @@ def columns(
             if captions:
                 at = (left + GAP, top + height - GAP)
                 text = captions[row][column]
-                draw.text(at, text, "white", font, "lb", stroke_width=2, stroke_fill="black")
+                draw.text(at, text, "white", small, "lb", stroke_width=2, stroke_fill="black")
     write_atomically(path, lambda file: sheet.save(file, "JPEG", quality=90))
+
+
+def curves(history: Path, path: Path) -> Path:
+    """Write a PNG with a curve over epochs for each column of a history.csv, losses together."""
+    with open(history, newline="") as file:
+        rows = list(csv.DictReader(file))
+    values = {k: [float(row[k]) for row in rows] for k in rows[0]}
+    epochs = values.pop("epoch")
+    losses = [k for k in values if k.endswith("loss")]
+    panels = [losses, *([k] for k in values if k not in losses and k != "seconds")]
+    figure = Figure(figsize=(4 * len(panels), 3), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name in panel:
+            axes.plot(epochs, values[name], "o-", label=name.replace("_", " "))
+        axes.set_xlabel("epoch")
+        axes.legend()
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=80))
+    return path
+
+
+def _error(output: Image.Image, truth: Image.Image) -> float:
+    """Mean squared error of two RGB images."""
+    own, true = (np.asarray(image, dtype=np.float32) for image in (output, truth))
+    return float(((own - true) ** 2).mean())

@@ -1,6 +1,6 @@
 """Stage 3: the generator and the critic train against each other.
 
-fastai's GANLearner runs it. What can go wrong with it in fastai 2.8, and what is done here:
+fastai's GANTrainer runs it. What can go wrong with it in fastai 2.8, and what is done here:
 
 - One optimiser steps both networks, so a frozen one would drift by momentum and weight decay.
   `OneAtATime` drops the frozen network's gradients before each step; fastai's optimiser then
@@ -12,11 +12,13 @@ fastai's GANLearner runs it. What can go wrong with it in fastai 2.8, and what i
   its batch statistics: `OneAtATime` sets eval mode. It also leaves generator mode on, so each epoch
   begins with a step of the generator; and fastai then puts both networks into training mode, with
   dropout in the critic: `OneAtATime` sets the modes again.
-- A switcher must be an instance, and the adaptive one can keep the critic on for ever:
-  `Switcher` bounds its patience.
+- The adaptive switcher can keep the critic on for ever: `Switcher` bounds both turns.
 - Mixed precision is our own autocast; the losses are computed in float32.
+- The loss reaches both networks without the wrapper that several processes put around the model.
 """
 
+import copy
+import random
 from functools import partial
 from pathlib import Path
 
@@ -24,9 +26,10 @@ import numpy as np
 import torch
 from fastai.callback.core import Callback
 from fastai.callback.schedule import ParamScheduler, SchedCos, SchedNo, combine_scheds
+from fastai.learner import Learner
 from fastai.optimizer import Adam
 from fastai.torch_core import set_seed
-from fastai.vision.gan import AdaptiveGANSwitcher, GANLearner, GANTrainer
+from fastai.vision.gan import GANLoss, GANModule, GANTrainer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -34,66 +37,127 @@ from colouriser import ColouriserError, Generator, colour
 from colouriser.hub import WEIGHTS, load
 
 from .checkpoint import load_model
-from .critic import Critic, CriticError
-from .data import ToLumaAndChroma, pair_loaders
-from .generator import Watch, halves
+from .critic import CriticError, new_critic
+from .data import SameLuma, pair_loaders
+from .generator import Watch, halves, imagenet
+from .perceptual import Features, perceptual_distance
 from .recipes import Recipe
 from .stage import Autocast, EpochRecord, Scores, train
 
+REMEMBERED = 256  # older outputs that the critic sees again
+
 
 class Painter(nn.Module):
-    """The generator with the output the critic judges: luma and chroma at chroma's size."""
+    """The generator with the output the critic judges: photographs."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
     def forward(self, luma: Tensor) -> Tensor:
-        """Luma N×1×H×W to luma and chroma N×3×H/2×W/2, through RGB: colours that do not exist at a
-        luma look to the critic as they look to people."""
+        """Luma N×1×H×W to RGB N×3×H×W: a colour that does not exist at its luma looks to the
+        critic as it looks to people."""
         chroma = self.generator(luma)
-        small = F.avg_pool2d(luma, 2)
-        return torch.cat(colour.split(colour.merge(small, chroma)), 1)
+        return colour.merge(luma, F.interpolate(chroma, luma.shape[-2:], mode="bilinear"))
 
 
-class Game:
+class Gan(GANModule):
+    """Both networks, and the generator as it was on average over its last steps.
+
+    Opponents circle around each other; the average (Yazıcı et al. 2018, arXiv:1806.04498) is
+    steadier than any single step and is what is measured and stored.
+    """
+
+    def __init__(self, generator: Generator, critic: nn.Module) -> None:
+        super().__init__(Painter(generator), critic, gen_mode=True)
+        self.average = copy.deepcopy(generator).requires_grad_(False)
+
+    @torch.no_grad()
+    def update_average(self, decay: float) -> None:
+        """Move the average a step toward the generator."""
+        new = self.generator.generator.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(new[name], 1 - decay)
+            else:
+                value.copy_(new[name])
+
+
+class Game(GANLoss):
     """Both sides' losses, and what they were on average since `reset`."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, gan: Gan, features: Features | None) -> None:
+        super().__init__(None, None, gan)
+        self.recipe, self.features = recipe, features
         self.critic_error = CriticError(recipe.real_label)
-        self.reset()
+        self.remembered: list[Tensor] = []
+        self.reset_averages()
 
-    def reset(self) -> None:
+    def reset_averages(self) -> None:
         self.sums: Scores = {}
         self.steps = {"generator": 0, "critic": 0}
 
-    def generator(self, logits: Tensor, output: Tensor, truth: Tensor) -> Tensor:
-        """Be taken for real, and stay near the truth: in L1, which allows one bold colour."""
-        fooled = F.softplus(-logits).mean()  # binary cross-entropy with the label "real"
-        pixel = F.l1_loss(output[:, 1:].float(), truth[:, 1:])
-        self._count("generator", adversarial=fooled, pixel=pixel)
-        return self.recipe.critic_weight * fooled + self.recipe.pixel_weight * pixel
+    def generator(self, output: Tensor, target: Tensor) -> Tensor:
+        """Be taken for real, and stay near the truth: in L1, which allows one bold colour, and in
+        what a network sees."""
+        own, true = (colour.split(rgb)[1].float() for rgb in (output, target))
+        values = {
+            # Binary cross-entropy with the label "real".
+            "adversarial": F.softplus(-self.gan_model.critic(output)).mean(),
+            "pixel": F.l1_loss(own, true),
+            # A statistic of the batch to match, as in Salimans et al. 2016: errors make pale.
+            "vividness": (mean_chroma(own) / mean_chroma(true) - 1).abs(),
+        }
+        recipe = self.recipe
+        loss = recipe.critic_weight * values["adversarial"] + recipe.pixel_weight * values["pixel"]
+        loss = loss + recipe.vividness_weight * values["vividness"]
+        if self.features is not None:
+            values["perceptual"] = perceptual_distance(self.features, output, target)
+            loss = loss + recipe.perceptual_weight * values["perceptual"]
+        self._count("generator", values)
+        return loss
 
-    def critic(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Call real photographs real and generated ones generated."""
+    def critic(self, real: Tensor, luma: Tensor) -> Tensor:
+        """Call real photographs (whose logits are given) real and generated ones generated."""
+        with torch.no_grad():
+            painted = self._with_older(self.gan_model.generator(luma))
+        fake = self.gan_model.critic(painted)
         error = self.critic_error(real, real.new_ones(len(real)))
         error = (error + self.critic_error(fake, fake.new_zeros(len(fake)))) / 2
         accuracy = ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2
-        self._count("critic", critic_loss=error, critic_accuracy=accuracy)
+        self._count("critic", {"critic_loss": error, "critic_accuracy": accuracy})
         return error
 
     def averages(self) -> Scores:
         """Mean of each value over the steps it was computed in, and the number of steps."""
-        of = {"adversarial": "generator", "pixel": "generator"}
-        means = {k: v / max(1, self.steps[of.get(k, "critic")]) for k, v in self.sums.items()}
+        sides = {"critic_loss": "critic", "critic_accuracy": "critic"}
+        means = {k: v / self.steps[sides.get(k, "generator")] for k, v in self.sums.items()}
         return means | {f"{side}_steps": count for side, count in self.steps.items()}
 
-    def _count(self, side: str, **values: Tensor) -> None:
+    def _with_older(self, painted: Tensor) -> Tensor:
+        """Replaces a share of outputs by older ones (Shrivastava et al. 2017), so that the critic
+        does not forget what the generator did before."""
+        mixed = painted.clone()
+        for index in range(len(mixed)):
+            if random.random() >= self.recipe.replay:
+                continue
+            if len(self.remembered) < REMEMBERED:
+                self.remembered.append(painted[index])
+            else:
+                place = random.randrange(REMEMBERED)
+                mixed[index], self.remembered[place] = self.remembered[place], painted[index]
+        return mixed
+
+    def _count(self, side: str, values: dict[str, Tensor]) -> None:
         if torch.is_grad_enabled():  # not in validation
             self.steps[side] += 1
             for name, value in values.items():
                 self.sums[name] = self.sums.get(name, 0.0) + value.item()
+
+
+def mean_chroma(chroma: Tensor) -> Tensor:
+    """Mean distance from grey of N×2×H×W chroma; never quite 0, so that it can be divided by."""
+    return (chroma.square().sum(1) + 1e-6).sqrt().mean()
 
 
 class OneAtATime(Callback):
@@ -101,10 +165,18 @@ class OneAtATime(Callback):
 
     run_after = GANTrainer
 
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+
     def before_step(self) -> None:
-        frozen = self.model.critic if self.gan_trainer.gen_mode else self.model.generator
+        trainer = self.gan_trainer
+        frozen = trainer.critic if trainer.gen_mode else trainer.generator
         for parameter in frozen.parameters():
             parameter.grad = None
+
+    def after_step(self) -> None:
+        if self.gan_trainer.gen_mode:
+            self.loss_func.gan_model.update_average(self.decay)
 
     def before_train(self) -> None:
         self.gan_trainer.switch(self.gan_trainer.gen_mode)
@@ -113,25 +185,30 @@ class OneAtATime(Callback):
         self.model.eval()
 
 
-class Switcher(AdaptiveGANSwitcher):
-    """fastai's adaptive switcher, with an end to the critic's turn after `patience` steps."""
+class Switcher(Callback):
+    """Ends the generator's turn after so many steps, and the critic's when its loss is below a
+    threshold, or after so many steps."""
 
-    def __init__(self, critic_threshold: float, patience: int) -> None:
-        super().__init__(critic_thresh=critic_threshold)
-        self.patience, self.turn = patience, 0
+    run_after = GANTrainer
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe, self.turn = recipe, 0
 
     def after_batch(self) -> None:
         if not self.training:
             return
-        self.turn = 0 if self.gan_trainer.gen_mode else self.turn + 1
-        if self.turn >= self.patience:
+        self.turn += 1
+        if self.gan_trainer.gen_mode:
+            over = self.turn >= self.recipe.generator_turn
+        else:
+            good = self.loss.item() < self.recipe.critic_threshold
+            over = good or self.turn >= self.recipe.critic_turn
+        if over:
             self.turn = 0
             self.gan_trainer.switch()
-        else:
-            super().after_batch()
 
 
-def gan_learner(recipe: Recipe, run: Path) -> tuple[GANLearner, Game]:
+def gan_learner(recipe: Recipe, run: Path, encoder_weights: Path | None = None) -> Learner:
     """The learner of the stage, from what the generator's and the critic's stages left.
 
     Raises:
@@ -139,38 +216,50 @@ def gan_learner(recipe: Recipe, run: Path) -> tuple[GANLearner, Game]:
     """
     if not (run / "generator" / WEIGHTS).exists():
         raise ColouriserError(f"{run} has no generator; run the generator step first")
-    game = Game(recipe)
-    learner = GANLearner(
-        pair_loaders(recipe, run, recipe.gan_size),
-        Painter(load(run / "generator")).to(memory_format=torch.channels_last),
-        _trained_critic(run).to(memory_format=torch.channels_last),
-        game.generator,
-        game.critic,
-        switcher=Switcher(recipe.critic_threshold, recipe.critic_patience),
-        gen_first=True,
+    gan = Gan(load(run / "generator"), trained_critic(recipe, run, encoder_weights))
+    loaders = pair_loaders(recipe, run, recipe.gan_size)
+    features = None
+    if recipe.perceptual_weight:
+        features = Features(imagenet(recipe.model.encoder, encoder_weights))
+        features.to(loaders.device).to(memory_format=torch.channels_last)
+    return Learner(
+        loaders,
+        gan.to(memory_format=torch.channels_last),
+        loss_func=Game(recipe, gan, features),
         splitter=lambda gan: [*halves(gan.generator.generator), list(gan.critic.parameters())],
         opt_func=partial(Adam, mom=0.5, sqr_mom=0.999, eps=1e-8),
         wd=0.0,
-        cbs=[OneAtATime(), ToLumaAndChroma(), *([Autocast()] if recipe.bfloat16 else [])],
+        cbs=[
+            GANTrainer(gen_first=True),
+            Switcher(recipe),
+            OneAtATime(recipe.average),
+            SameLuma(),
+            *([Autocast()] if recipe.bfloat16 else []),
+        ],
     )
-    return learner, game
 
 
-def train_gan(recipe: Recipe, run: Path) -> None:
+def train_gan(recipe: Recipe, run: Path, encoder_weights: Path | None = None) -> None:
     """Train both networks against each other; leaves the best epoch's generator in RUN/gan.
+
+    Args:
+        recipe: decides losses and schedule.
+        run: a run folder with a generator and a critic.
+        encoder_weights: a file with torchvision's ImageNet weights, for the perceptual distance;
+            downloaded unless given.
 
     Raises:
         ColouriserError: the generator's or the critic's stage is not done.
     """
     set_seed(recipe.seed)
-    learner, game = gan_learner(recipe, run)
-    watch = Watch(recipe, run, learner.model.generator.generator, "gan")
+    learner = gan_learner(recipe, run, encoder_weights)
+    game = learner.loss_func
+    watch = Watch(recipe, run, learner.model.average, "gan")
 
     def after(epoch: int, row: Scores, best: float | None) -> float:
-        for name in ("train_loss", "gen_loss", "crit_loss"):  # both sides' mixed, or of one batch
-            row.pop(name)
+        row.pop("train_loss")  # both sides' mixed
         row.update(game.averages())
-        game.reset()
+        game.reset_averages()
         return watch(epoch, row, best)
 
     rates = np.array(
@@ -188,10 +277,15 @@ def train_gan(recipe: Recipe, run: Path) -> None:
     )
 
 
-def _trained_critic(run: Path) -> Critic:
+def trained_critic(recipe: Recipe, run: Path, encoder_weights: Path | None = None) -> nn.Module:
+    """The critic that stage 2 left.
+
+    Raises:
+        ColouriserError: the stage is not done.
+    """
     path = run / "critic" / "checkpoint.safetensors"
     if not path.exists():
         raise ColouriserError(f"{run} has no critic; run the critic step first")
-    critic = Critic()
+    critic = new_critic(recipe, encoder_weights)
     critic.load_state_dict(load_model(path))
     return critic

@@ -1,7 +1,7 @@
 """Stage 1: the generator learns chroma with a pixel loss, from ImageNet weights.
 
 Leaves RUN/generator with the best epoch's `model.safetensors` and `config.json`, and RUN/fakes with
-its coloured versions of all training and validation photographs, for the critic.
+its coloured versions of training and validation photographs, for the critic.
 """
 
 import logging
@@ -13,19 +13,21 @@ import torch
 from fastai.callback.schedule import Learner  # with fit_one_cycle
 from fastai.torch_core import set_seed
 from PIL import Image
+from torch import nn
 from torch.nn import functional as F
 from torchvision import models
 from tqdm import tqdm
 
-from colouriser import Colouriser, ColouriserError, Generator
+from colouriser import Colouriser, ColouriserError, Generator, colour
 from colouriser.hub import store
 from colouriser.photo import write
 
-from .data import ToLumaAndChroma, pair_loaders
-from .evaluate import colour_all, photographs, spaced
+from .data import SameLuma, pair_loaders
+from .distributed import is_first
+from .evaluate import colour_all, photographs
 from .figures import SAMPLES, columns
-from .metrics import measure
-from .prepare import pairs
+from .metrics import Metrics
+from .prepare import pairs, spaced
 from .recipes import Recipe
 from .stage import Autocast, EpochRecord, Scores, train
 
@@ -50,10 +52,10 @@ def train_generator(recipe: Recipe, run: Path, encoder_weights: Path | None = No
     learner = Learner(
         loaders,
         generator.to(memory_format=torch.channels_last),  # the layout convolutions are fastest in
-        loss_func=chroma_error,
+        loss_func=ChromaError(recipe.pixel_loss),
         splitter=halves,
         wd=0.01,
-        cbs=[ToLumaAndChroma(), *([Autocast()] if recipe.bfloat16 else [])],
+        cbs=[SameLuma(), *([Autocast()] if recipe.bfloat16 else [])],
     )
     rates = [recipe.generator_rate * recipe.encoder_share, recipe.generator_rate]
     record = EpochRecord(run / "generator", recipe, Watch(recipe, run, generator, "generator"))
@@ -63,13 +65,31 @@ def train_generator(recipe: Recipe, run: Path, encoder_weights: Path | None = No
         recipe.generator_epochs,
         lambda first: learner.fit_one_cycle(recipe.generator_epochs, rates, start_epoch=first),
     )
-    save_fakes(run)
+    if is_first():
+        save_fakes(recipe, run)
 
 
-def chroma_error(chroma: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Mean squared error of chroma; truth is N×3×H×W with luma first. Its best answer is the mean
-    of all plausible colours: safe and pale, which is what the GAN then mends."""
-    return F.mse_loss(chroma.float(), truth[:, 1:]) * 100  # about 1, to be read in the tables
+class ChromaError:
+    """The pixel loss, between chroma N×2×H/2×W/2 and the truth, RGB N×3×H×W.
+
+    "mse" is the mean squared error (× 100, to be about 1). Its best answer is the mean of all
+    plausible colours: safe and pale, which is what the GAN then mends.
+
+    "psnr" is the mean over photographs of the same error in decibels (as in HINet, Chen et al.
+    2021): a photograph counts by how much better it gets, not by how colourful it is.
+    """
+
+    FLOOR = 5e-4  # squared chroma below which a photograph is right: JPEG's own rounding, and more
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __call__(self, chroma: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        _, small = colour.split(F.avg_pool2d(truth, 2))
+        errors = F.mse_loss(chroma.float(), small, reduction="none").mean((1, 2, 3))
+        if self.kind == "mse":
+            return errors.mean() * 100
+        return 10 * (errors + self.FLOOR).log10().mean()
 
 
 def halves(generator: Generator) -> list[list[torch.nn.Parameter]]:
@@ -84,22 +104,30 @@ def load_imagenet(generator: Generator, path: Path | None = None) -> None:
     which gives for grey what the original gives for R = G = B.
 
     Raises:
-        ColouriserError: the download failed, or `path` does not hold weights of this encoder.
+        ColouriserError: see `imagenet`.
     """
-    name = generator.config.encoder
+    state = imagenet(generator.config.encoder, path).state_dict()
+    state["conv1.weight"] = state["conv1.weight"].sum(1, keepdim=True)
+    generator.encoder.load_state_dict({k: v for k, v in state.items() if k[:3] != "fc."})
+
+
+def imagenet(encoder: str, path: Path | None = None) -> models.ResNet:
+    """A torchvision network with ImageNet weights, from a file or torchvision's servers.
+
+    Raises:
+        ColouriserError: the download failed, or `path` does not hold weights of this network.
+    """
     try:
         if path is None:
-            state = models.get_model(name, weights="IMAGENET1K_V1").state_dict()
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        state["conv1.weight"] = state["conv1.weight"].sum(1, keepdim=True)
-        kept = {k: v for k, v in state.items() if not k.startswith("fc.")}
-        generator.encoder.load_state_dict(kept)
-    except (OSError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError) as error:
+            return models.get_model(encoder, weights="IMAGENET1K_V1")
+        network = models.get_model(encoder, weights=None)
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return network
+    except (OSError, TypeError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ColouriserError(
-            f"no ImageNet weights of {name} from {path or 'torchvision'} ({reason}); give the file "
-            "with --encoder-weights"
+            f"no ImageNet weights of {encoder} from {path or 'torchvision'} ({reason}); give the "
+            "file with --encoder-weights"
         ) from error
 
 
@@ -111,19 +139,19 @@ class Watch:
         self.truths = photographs(run, "valid", self.size, recipe.watched)
         # In the GAN, PSNR would choose the palest epoch. KID is the same on average for any
         # number of photographs, so few will do.
-        by_kid = stage == "gan" and "kid" in recipe.metrics
-        self.chosen_by = "kid" if by_kid else "psnr"
-        self.metrics = ("psnr", "colourfulness", *(["kid"] if by_kid else []))
-        greys = [t.convert("L").convert("RGB") for t in self.truths]
+        sets = [name for name in ("fid", "kid") if stage == "gan" and name in recipe.metrics]
+        self.chosen_by = "kid" if "kid" in sets else "psnr"
+        names = ("psnr", "colourfulness", *sets)
         # Also fetches the networks of the metrics, before and not after the first epoch.
-        grey = measure(greys, self.truths, self.metrics)
+        self.metrics = Metrics(self.truths, names)
+        grey = self.metrics([t.convert("L").convert("RGB") for t in self.truths])
         values = ", ".join(f"{name} {value:.4g}" for name, value in grey.items())
         log.info("%s: the validation photographs in grey, to compare with: %s", stage, values)
 
     def __call__(self, epoch: int, row: Scores, best: float | None) -> float:
         device = next(self.generator.parameters()).device
         outputs = colour_all(Colouriser(self.generator, device), self.truths, self.size)
-        scores = measure(outputs, self.truths, self.metrics)
+        scores = self.metrics(outputs)
         row.update({f"valid_{name}": value for name, value in scores.items()})
         sheet = [(t.convert("L"), o, t) for o, t in zip(outputs, self.truths, strict=True)]
         columns(spaced(sheet, SAMPLES), self.folder / "samples" / f"epoch-{epoch:02}.jpg")
@@ -134,14 +162,15 @@ class Watch:
         return score
 
 
-def save_fakes(run: Path) -> None:
-    """Colour all training and validation photographs with the generator, as RUN/fakes/NAME.png."""
+def save_fakes(recipe: Recipe, run: Path) -> None:
+    """Colour training and validation photographs with the generator, as RUN/fakes/NAME.png."""
     fakes, part = run / "fakes", run / "fakes.part"
     if fakes.exists():
         return
     shutil.rmtree(part, ignore_errors=True)
     colouriser = Colouriser.load(run / "generator")
-    for name in tqdm([*pairs(run, "train"), *pairs(run, "valid")], desc="fakes", unit="photo"):
+    names = [n for split in ("train", "valid") for n in pairs(run, split, recipe.fakes)]
+    for name in tqdm(names, desc="fakes", unit="photo"):
         with Image.open(run / "grey" / f"{name}.png") as grey:
             write(colouriser.colourise(grey, detail=min(grey.size)), part / f"{name}.png")
     part.rename(fakes)  # complete, or not there

@@ -4,10 +4,12 @@ PSNR and SSIM reward timid colour and grey itself; LPIPS, FID and KID compare wh
 colourfulness says only how much colour there is.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.image import (
     FrechetInceptionDistance,
@@ -16,6 +18,7 @@ from torchmetrics.image import (
     PeakSignalNoiseRatio,
     StructuralSimilarityIndexMeasure,
 )
+from torchmetrics.image.fid import NoTrainInceptionV3
 
 from colouriser import ColouriserError
 
@@ -33,74 +36,120 @@ def colourfulness(image: Image.Image) -> float:
     return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
 
 
-def measure(
-    outputs: list[Image.Image], truths: list[Image.Image], metrics: tuple[str, ...]
-) -> dict[str, float]:
-    """Compare coloured photographs with the true ones.
+class Inception(nn.Module):
+    """Inception's 2048 pool3 features of uint8 batches N×3×H×W, kept for the second metric that
+    asks for those of the same batch."""
+
+    num_features = 2048
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = NoTrainInceptionV3("inception-v3-compat", [str(self.num_features)])
+        self.last: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, batch: Tensor) -> Tensor:
+        if self.last is None or self.last[0] is not batch:
+            self.last = (batch, self.network(batch))
+        return self.last[1]
+
+
+class Metrics:
+    """Compares coloured photographs with the true ones, whose features are computed once.
 
     Args:
-        outputs, truths: RGB, all of one size, in the same order.
-        metrics: any of psnr (dB, RGB), ssim, lpips (AlexNet), fid, kid (Inception), colourfulness.
+        truths: RGB, all of one size.
+        names: any of psnr (dB, RGB), ssim, lpips (AlexNet), fid, kid (Inception), colourfulness.
             lpips, fid and kid download their networks on first use.
-
-    Returns:
-        A value for each metric; colourfulness also gives "colourfulness_gap", the distance of the
-        outputs' mean from the truths'.
 
     Raises:
         ColouriserError: a metric's network cannot be downloaded.
     """
-    try:
-        judges = _judges(metrics, len(truths))
-    except OSError as error:
-        raise ColouriserError(
-            f"a metric's network cannot be downloaded ({error}); go online once, or put its file "
-            "into torch's cache"
-        ) from error
-    psnr: list[Tensor] = []
-    with torch.inference_mode():
-        for start in range(0, len(truths), BATCH):
-            output, truth = (_stack(x[start : start + BATCH]) for x in (outputs, truths))
-            for name, judge in judges.items():
-                if name == "psnr":
-                    psnr.append(judge(output, truth))
-                elif name in ("fid", "kid"):
+
+    def __init__(self, truths: Sequence[Image.Image], names: Sequence[str]) -> None:
+        self.truths, self.names = truths, names
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self.judges = _judges(names, len(truths))
+        except OSError as error:
+            raise ColouriserError(
+                f"a metric's network cannot be downloaded ({error}); go online once, or put its "
+                "file into torch's cache"
+            ) from error
+        self.of_sets = [self.judges[name] for name in ("fid", "kid") if name in self.judges]
+        for judge in self.judges.values():
+            judge.to(self.device)
+            judge.sync_on_compute = False  # the first of several processes measures alone
+        with torch.inference_mode():
+            for start in range(0, len(truths), BATCH):
+                truth = self._stack(truths[start : start + BATCH])
+                for judge in self.of_sets:
                     judge.update(truth, real=True)
+
+    def __call__(self, outputs: Sequence[Image.Image]) -> dict[str, float]:
+        """Measure.
+
+        Args:
+            outputs: RGB, of the truths' size and in their order.
+
+        Returns:
+            A value for each metric; colourfulness also gives "colourfulness_gap", the distance of
+            the outputs' mean from the truths'.
+        """
+        psnr: list[Tensor] = []
+        with torch.inference_mode():
+            for start in range(0, len(outputs), BATCH):
+                end = start + BATCH
+                output, truth = (self._stack(x[start:end]) for x in (outputs, self.truths))
+                for judge in self.of_sets:
                     judge.update(output, real=False)
-                else:
-                    judge.update(output, truth)
-        torch.manual_seed(0)  # KID draws subsets
-        values = {n: judge.compute() for n, judge in judges.items() if n != "psnr"}
-    scores: dict[str, float] = {}
-    for name in metrics:
-        if name == "psnr":  # the mean over photographs
-            scores[name] = torch.cat([p.flatten() for p in psnr]).mean().item()
-        elif name == "colourfulness":
-            own, true = (float(np.mean([colourfulness(i) for i in x])) for x in (outputs, truths))
-            scores |= {name: own, "colourfulness_gap": abs(own - true)}
-        else:
-            value = values[name]
-            scores[name] = float(value[0] if isinstance(value, tuple) else value)
-    return scores
+                output, truth = output / 255, truth / 255
+                for name in {"ssim", "lpips"} & self.judges.keys():
+                    self.judges[name].update(output, truth)
+                if "psnr" in self.judges:
+                    psnr.append(self.judges["psnr"](output, truth))
+            torch.manual_seed(0)  # KID draws subsets
+            values = {n: judge.compute() for n, judge in self.judges.items() if n != "psnr"}
+            for judge in self.judges.values():
+                judge.reset()
+        scores: dict[str, float] = {}
+        for name in self.names:
+            if name == "psnr":  # the mean over photographs
+                scores[name] = torch.cat([p.flatten() for p in psnr]).mean().item()
+            elif name == "colourfulness":
+                own, true = mean_colourfulness(outputs), mean_colourfulness(self.truths)
+                scores |= {name: own, "colourfulness_gap": abs(own - true)}
+            else:
+                value = values[name]
+                scores[name] = float(value[0] if isinstance(value, tuple) else value)
+        return scores
+
+    def _stack(self, images: Sequence[Image.Image]) -> Tensor:
+        """RGB images to uint8 N×3×H×W."""
+        arrays = np.stack([np.asarray(image) for image in images])
+        return torch.from_numpy(arrays).permute(0, 3, 1, 2).to(self.device)
 
 
-def _judges(metrics: tuple[str, ...], count: int) -> dict[str, Metric]:
+def mean_colourfulness(images: Sequence[Image.Image]) -> float:
+    """Mean colourfulness of RGB images."""
+    return float(np.mean([colourfulness(image) for image in images]))
+
+
+def _judges(names: Sequence[str], count: int) -> dict[str, Metric]:
+    """torchmetrics' metrics; FID and KID keep the features of the true photographs."""
     judges: dict[str, Metric] = {}
-    if "psnr" in metrics:
+    if "psnr" in names:
         judges["psnr"] = PeakSignalNoiseRatio(data_range=1.0, reduction="none", dim=(1, 2, 3))
-    if "ssim" in metrics:
+    if "ssim" in names:
         judges["ssim"] = StructuralSimilarityIndexMeasure(data_range=1.0)
-    if "lpips" in metrics:
+    if "lpips" in names:
         judges["lpips"] = LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
-    if "fid" in metrics:
-        judges["fid"] = FrechetInceptionDistance(normalize=True)
-    if "kid" in metrics:
+    if {"fid", "kid"} & set(names):
+        inception = Inception()
+    if "fid" in names:
+        judges["fid"] = FrechetInceptionDistance(inception, reset_real_features=False)
+    if "kid" in names:
         size = min(KID_SUBSET, count - 1)
-        judges["kid"] = KernelInceptionDistance(subset_size=size, normalize=True)
+        judges["kid"] = KernelInceptionDistance(
+            inception, subset_size=size, reset_real_features=False
+        )
     return judges
-
-
-def _stack(images: list[Image.Image]) -> Tensor:
-    """RGB images to float N×3×H×W in [0, 1]."""
-    arrays = np.stack([np.asarray(image) for image in images])
-    return torch.from_numpy(arrays).permute(0, 3, 1, 2).float() / 255

@@ -3,6 +3,7 @@
 RUN/colour/NAME.jpg   the photograph, shorter side at most the recipe's stored size
 RUN/grey/NAME.png     its luma, exactly Pillow's convert("L") of the stored photograph
 RUN/pairs.csv         name, split: train, valid or test
+RUN/skipped.csv       file, reason: what could not be used
 """
 
 import csv
@@ -10,15 +11,16 @@ import hashlib
 import io
 import logging
 import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from colouriser import ColouriserError
 from colouriser.files import write_atomically
-from colouriser.photo import suffixes
 
 from .recipes import Recipe
 
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
 FEWEST = 20  # usable photographs; with fewer, a split would be empty
+T = TypeVar("T")
 
 
 def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -> None:
@@ -51,23 +54,29 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
             raise ColouriserError(f"{folder} is no folder; check --images")
     splits = _read_lists(lists)
     folders = folders or [_download_pets()]
-    endings = suffixes()
-    files = sorted(f for d in folders for f in d.rglob("*") if f.suffix.lower() in endings)
+    files = sorted(f for d in folders for f in d.rglob("*") if f.is_file() and f.name[0] != ".")
     random.Random(recipe.seed).shuffle(files)
     rows: dict[str, str] = {}
+    skipped: list[tuple[str, str]] = []
     for file in tqdm(files, desc="prepare", unit="photo"):
         if recipe.sample is not None and len(rows) == recipe.sample:
             break
         try:
             photograph = _usable(file, recipe.stored_size)
+        except UnidentifiedImageError:
+            skipped.append((str(file), "no image, or a damaged one"))
+            continue
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            log.warning("skipped %s: %s", file.name, error)
+            skipped.append((str(file), str(error)))
             continue
         name, number = file.stem, 2
         while name in rows:  # the same name in another folder
             name, number = f"{file.stem}_{number}", number + 1
         _store(photograph, name, run)
         rows[name] = splits.get(file.name) or split_by_hash(file.name)
+    for path, reason in sorted(skipped):
+        log.warning("skipped %s: %s", path, reason)
+    _write_csv(run / "skipped.csv", [("file", "reason"), *sorted(skipped)])
     if len(rows) < FEWEST:
         raise ColouriserError(
             f"only {len(rows)} usable photographs in {', '.join(map(str, folders))}; "
@@ -76,11 +85,8 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
     counts = ", ".join(f"{list(rows.values()).count(split)} {split}" for split in SPLITS)
     if set(rows.values()) != set(SPLITS):
         raise ColouriserError(f"a split is empty ({counts}); add photographs, or give --splits")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([("name", "split"), *sorted(rows.items())])
-    write_atomically(run / "pairs.csv", lambda out: out.write(text.getvalue().encode()))
-    log.info("%d pairs in %s (%s)", len(rows), run, counts)
+    _write_csv(run / "pairs.csv", [("name", "split"), *sorted(rows.items())])
+    log.info("%d pairs in %s (%s), %d files skipped", len(rows), run, counts, len(skipped))
 
 
 def split_by_hash(name: str) -> str:
@@ -89,8 +95,8 @@ def split_by_hash(name: str) -> str:
     return "train" if share < 0.8 else "valid" if share < 0.9 else "test"
 
 
-def pairs(run: Path, split: str) -> list[str]:
-    """Names of a run's photographs in a split, sorted.
+def pairs(run: Path, split: str, most: int | None = None) -> list[str]:
+    """Names of a run's photographs in a split, sorted; or `most` of them, evenly spaced.
 
     Raises:
         ColouriserError: the run has not been prepared, or the split is empty.
@@ -102,7 +108,13 @@ def pairs(run: Path, split: str) -> list[str]:
         names = sorted(row["name"] for row in csv.DictReader(file) if row["split"] == split)
     if not names:
         raise ColouriserError(f"{run} has no photographs in the split {split!r}; add some")
-    return names
+    return names if most is None else spaced(names, most)
+
+
+def spaced(items: Sequence[T], most: int) -> list[T]:
+    """At most so many items, evenly spaced."""
+    count = min(most, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def _download_pets() -> Path:
@@ -163,3 +175,9 @@ def _store(photograph: Image.Image, name: str, run: Path) -> None:
     write_atomically(run / "colour" / f"{name}.jpg", lambda file: file.write(jpeg.getvalue()))
     grey = Image.open(jpeg).convert("L")
     write_atomically(run / "grey" / f"{name}.png", lambda file: grey.save(file, "PNG"))
+
+
+def _write_csv(path: Path, rows: list[tuple[str, str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))

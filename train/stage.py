@@ -16,6 +16,7 @@ from fastai.torch_core import set_seed
 from colouriser.files import write_atomically
 
 from .checkpoint import load_checkpoint, save_checkpoint
+from .distributed import distribute, is_first
 from .recipes import Recipe
 
 log = logging.getLogger(__name__)
@@ -54,11 +55,12 @@ class EpochRecord(Callback):
     def before_epoch(self) -> None:
         # A resumed stage sees the photographs in the order it would have seen without a break.
         set_seed(self.recipe.seed + self.epoch)
-        self.dls.train.rng = random.Random(self.recipe.seed + self.epoch)
+        loader = getattr(self.dls.train, "dl", self.dls.train)  # within that of several processes
+        loader.rng = random.Random(self.recipe.seed + self.epoch)
         self.started = time.monotonic()
 
     def after_epoch(self) -> None:
-        if self.epoch < self.first:  # fastai runs this for skipped epochs too
+        if self.epoch < self.first or not is_first():  # fastai runs this for skipped epochs too
             return
         names = self.recorder.metric_names[1:-1]  # without the epoch and fastai's time
         row = dict(zip(names, self.recorder.values[-1], strict=True))
@@ -91,6 +93,7 @@ def train(
         log.info("%s: %d of %d epochs are done", record.folder.name, record.first, epochs)
     if record.first < epochs:
         learner.add_cb(record)
+        distribute(learner)
         fit(record.first)
 
 

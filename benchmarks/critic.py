@@ -1,0 +1,122 @@
+"""Critic ablation: what makes a critic teach. Writes RUN/ablation/table.md.
+
+    python -m benchmarks.critic RUN [--only NAME ...]
+
+From the generator of a run's first stage, each variant of the recipe trains its own critic and then
+the GAN, on the training photographs of the critic's stage and at a smaller size, all with the same
+seed, and colours the validation photographs. A variant that is done is not run again.
+"""
+
+import argparse
+import csv
+import dataclasses
+import logging
+import shutil
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from train.critic import train_critic
+from train.evaluate import table
+from train.gan import train_gan
+from train.prepare import pairs
+from train.recipes import RECIPES, Recipe
+
+SHORT: dict[str, Any] = {
+    "fakes": None,  # all there are
+    "batch": 8,
+    "gan_epochs": 1,
+    "gan_size": 128,
+    "critic_size": 128,
+    "watched": 400,  # all of the validation photographs
+    "average": 0.98,  # over the last steps: there are few
+}
+REFERENCE = {  # the critic and the turns of the reference recipe
+    name: getattr(RECIPES["reference"], name)
+    for name in (
+        "critic",
+        "spectral",
+        "patches",
+        "real_label",
+        "critic_epochs",
+        "generator_turn",
+        "critic_turn",
+        "critic_threshold",
+    )
+}
+PIXELS = {"critic": "patches"}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as in the recipe": {},
+    "no critic": {"critic_weight": 0.0},
+    "strong critic": {"critic_weight": 3.0},
+    "no perceptual distance": {"perceptual_weight": 0.0},
+    "replay": {"replay": 0.5},
+    "one step each": {"generator_turn": 1},
+    "slow generator": {"generator_turn": 1, "gan_rate": 5e-5, "gan_critic_rate": 1e-3},
+    "long head start": {"critic_epochs": 6},
+    "no label smoothing": {"real_label": 1.0},
+    "pixels": PIXELS,
+    "pixels, strong critic": PIXELS | {"critic_weight": 3.0},
+    "pixels, no spectral norm": PIXELS | {"spectral": False},
+    "pixels, whole photographs": PIXELS | {"patches": False},
+    "pixels, noise": PIXELS | {"critic_noise": 0.2},
+    "like the reference": REFERENCE,
+}
+COLUMNS = {
+    "critic_accuracy": "critic accuracy",
+    "critic_steps": "critic steps",
+    "generator_steps": "generator steps",
+    "valid_fid": "FID",
+    "valid_kid": "KID",
+    "valid_psnr": "PSNR",
+    "valid_colourfulness": "colourfulness",
+    "valid_colourfulness_gap": "gap",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.critic", description=__doc__)
+    parser.add_argument("run", type=Path, help="a run folder whose generator stage is done")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
+    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", module=r"(torch|fastai)\.")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    rows: dict[str, dict[str, float]] = {}
+    for name in VARIANTS:
+        recipe = dataclasses.replace(RECIPES[options.recipe], **SHORT, **VARIANTS[name])
+        folder = options.run / "ablation" / name.replace(",", "").replace(" ", "-")
+        done = (folder / "gan" / "history.csv").exists()
+        if name in options.only and not done:
+            started = time.monotonic()
+            _train(recipe, options.run, folder)
+            logging.info("%s: %.0f s", name, time.monotonic() - started)
+        if (folder / "gan" / "history.csv").exists():
+            with open(folder / "gan" / "history.csv", newline="") as file:
+                last = list(csv.DictReader(file))[-1]
+            rows[name] = {title: float(last[key]) for key, title in COLUMNS.items()}
+    text = table(rows) + "\n"
+    (options.run / "ablation" / "table.md").write_text(text)
+    print(text)
+
+
+def _train(recipe: Recipe, run: Path, folder: Path) -> None:
+    """The critic's and the GAN's stages in a folder that shares photographs and generator."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("colour", "grey", "fakes", "generator"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to((run / name).resolve())
+    if not (folder / "pairs.csv").exists():
+        seen = {path.stem for path in (run / "fakes").iterdir()}
+        kept = [(n, split) for split in ("train", "valid") for n in pairs(run, split) if n in seen]
+        with open(folder / "pairs.csv", "w", newline="") as file:
+            csv.writer(file).writerows([("name", "split"), *kept])
+    train_critic(recipe, folder)
+    train_gan(recipe, folder)
+    (folder / "gan" / "checkpoint.safetensors").unlink(missing_ok=True)  # large, and done
+    shutil.rmtree(folder / "critic", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
