@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 
 from colouriser.files import write_atomically
@@ -17,6 +18,7 @@ from .recipes import Recipe
 TITLES = ("Greyscale", "Generated", "Truth")
 GAP, HEADER = 8, 36  # pixels
 SAMPLES = 6  # photographs in the picture of each epoch
+ACROSS = 4  # curves side by side
 ROWS = 6  # photographs in a figure, and as many failures
 
 
@@ -90,12 +92,17 @@ def curves(history: Path, path: Path) -> Path:
     epochs = values.pop("epoch")
     losses = [k for k in values if k.endswith("loss")]
     panels = [losses, *([k] for k in values if k not in losses and k != "seconds")]
-    figure = Figure(figsize=(4 * len(panels), 3), layout="constrained")
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    down = -(-len(panels) // ACROSS)
+    figure = Figure(figsize=(4 * ACROSS, 3 * down), layout="constrained")
+    places = figure.subplots(down, ACROSS, squeeze=False).flat
+    for panel, axes in zip(panels, places, strict=False):  # the panel first, not to lose axes
         for name in panel:
             axes.plot(epochs, values[name], "o-", label=name.replace("_", " "))
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
+    for axes in places:  # the rest
+        axes.axis("off")
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=80))
     return path
 

@@ -13,7 +13,6 @@ import torch
 from fastai.callback.schedule import Learner  # with fit_one_cycle
 from fastai.torch_core import set_seed
 from PIL import Image
-from torch import nn
 from torch.nn import functional as F
 from torchvision import models
 from tqdm import tqdm

@@ -50,8 +50,8 @@ def check_recipe(recipe: Recipe, run: Path) -> None:
 def recorded(step: str, recipe: Recipe, run: Path) -> Iterator[None]:
     """Records a step that ends well: seed, packages, processor, data and seconds.
 
-    A step that was killed and goes on is recorded with the seconds of its last part; the seconds
-    of each epoch are in its history.csv.
+    Seconds add up over the runs of a step, but for parts that were killed; those of each epoch are
+    in its history.csv.
     """
     started = monotonic()
     yield
@@ -59,10 +59,11 @@ def recorded(step: str, recipe: Recipe, run: Path) -> Iterator[None]:
         return
     path = run / "record.json"
     steps = json.loads(path.read_text()) if path.exists() else {}
+    before = steps.get(step, {}).get("seconds", 0)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     steps[step] = {
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "seconds": round(monotonic() - started, 1),
+        "seconds": round(before + monotonic() - started, 1),
         "seed": recipe.seed,
         "data": data_hash(run),
         "processor": gpu or f"{processor()}, {os.cpu_count()} cores",
