@@ -1,6 +1,7 @@
 """The training chain on a handful of photographs, as a user runs it."""
 
 import csv
+import dataclasses
 import json
 import os
 import random
@@ -18,11 +19,13 @@ from fastai.vision.gan import GANTrainer
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torchvision import models
 
-from colouriser import Colouriser
+from colouriser import Colouriser, colour
 from colouriser.hub import WEIGHTS
 from train.__main__ import STEPS, main
 from train.aging import age
+from train.critic import CriticError, new_critic
 from train.evaluate import worn_pair
 from train.gan import gan_learner
 from train.metrics import Metrics, colourfulness
@@ -214,6 +217,30 @@ def test_the_network_whose_turn_it_is_not_stays_as_it_is(run: Path) -> None:
     learner = gan_learner(RECIPES["smoke"], run)
     learner.fit(2, 1e-3, cbs=watch)
     assert set(watch.turns) == {True, False}
+
+
+@pytest.mark.parametrize("kind", ["features", "patches"])
+def test_a_critic_learns_colour_from_grey(
+    kind: str, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    weights = tmp_path / "resnet18.pth"  # stands in for ImageNet's
+    torch.save(models.resnet18(weights=None).state_dict(), weights)
+    critic = new_critic(dataclasses.replace(RECIPES["cpu"], critic=kind), weights)
+    frozen = [name for name in critic.state_dict() if name.startswith("features")]
+    assert not frozen  # a checkpoint need not hold what never changes
+    photographs = [np.array(i.resize((128, 96))) for i in (cat, astronaut)]
+    real = torch.from_numpy(np.stack(photographs)).permute(0, 3, 1, 2).float() / 255
+    grey = colour.split(real)[0].expand(-1, 3, -1, -1)
+    error = CriticError(real_label=0.9)
+    optimiser = torch.optim.Adam(critic.parameters(), 1e-3)
+    for _ in range(30):
+        optimiser.zero_grad()
+        (error(critic(real), torch.ones(2)) + error(critic(grey), torch.zeros(2))).backward()
+        optimiser.step()
+    critic.eval()
+    with torch.inference_mode():
+        assert critic(real).mean() > 0 > critic(grey).mean()
 
 
 @pytest.mark.parametrize("stage", ["generator", "gan"])
