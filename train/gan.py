@@ -106,7 +106,7 @@ class Game(GANLoss):
             "adversarial": F.softplus(-self.gan_model.critic(output)).mean(),
             "pixel": F.l1_loss(own, true),
             # A statistic of the batch to match, as in Salimans et al. 2016: errors make pale.
-            "vividness": (mean_chroma(own) / mean_chroma(true) - 1).abs(),
+            "vividness": (colourfulness(output) / colourfulness(target) - 1).abs(),
         }
         recipe = self.recipe
         loss = recipe.critic_weight * values["adversarial"] + recipe.pixel_weight * values["pixel"]
@@ -155,9 +155,14 @@ class Game(GANLoss):
                 self.sums[name] = self.sums.get(name, 0.0) + value.item()
 
 
-def mean_chroma(chroma: Tensor) -> Tensor:
-    """Mean distance from grey of N×2×H×W chroma; never quite 0, so that it can be divided by."""
-    return (chroma.square().sum(1) + 1e-6).sqrt().mean()
+def colourfulness(rgb: Tensor) -> Tensor:
+    """Mean colourfulness of photographs N×3×H×W in [0, 1], as in train/metrics.py but for the
+    unit; never quite 0, so that it can be divided by and has a gradient."""
+    red, green, blue = rgb.float().unbind(1)
+    opponents = torch.stack([red - green, (red + green) / 2 - blue], 1)
+    spread = opponents.var((2, 3)).sum(1) + 1e-6
+    centre = opponents.mean((2, 3)).square().sum(1) + 1e-6
+    return (spread.sqrt() + 0.3 * centre.sqrt()).mean()
 
 
 class OneAtATime(Callback):

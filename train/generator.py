@@ -136,15 +136,12 @@ class Watch:
     def __init__(self, recipe: Recipe, run: Path, generator: Generator, stage: str) -> None:
         self.generator, self.folder, self.size = generator, run / stage, recipe.stored_size
         self.truths = photographs(run, "valid", self.size, recipe.watched)
-        # In the GAN, PSNR would choose the palest epoch. KID is the same on average for any
-        # number of photographs, so few will do.
         sets = [name for name in ("fid", "kid") if stage == "gan" and name in recipe.metrics]
-        self.chosen_by = "kid" if "kid" in sets else "psnr"
         names = ("psnr", "colourfulness", *sets)
         # Also fetches the networks of the metrics, before and not after the first epoch.
         self.metrics = Metrics(self.truths, names)
-        grey = self.metrics([t.convert("L").convert("RGB") for t in self.truths])
-        values = ", ".join(f"{name} {value:.4g}" for name, value in grey.items())
+        self.grey = self.metrics([t.convert("L").convert("RGB") for t in self.truths])
+        values = ", ".join(f"{name} {value:.4g}" for name, value in self.grey.items())
         log.info("%s: the validation photographs in grey, to compare with: %s", stage, values)
 
     def __call__(self, epoch: int, row: Scores, best: float | None) -> float:
@@ -154,11 +151,19 @@ class Watch:
         row.update({f"valid_{name}": value for name, value in scores.items()})
         sheet = [(t.convert("L"), o, t) for o, t in zip(outputs, self.truths, strict=True)]
         columns(spaced(sheet, SAMPLES), self.folder / "samples" / f"epoch-{epoch:02}.jpg")
-        score = -scores["kid"] if self.chosen_by == "kid" else scores["psnr"]
+        score = self._score(scores)
         if best is not None and score <= best:
             return best
         store(self.generator, self.folder)
         return score
+
+    def _score(self, scores: Scores) -> float:
+        """PSNR; but in the GAN, where it would choose the palest epoch, how much of grey's KID and
+        of its lack of colour is gone. KID is the same on average for any number of photographs, so
+        few will do."""
+        if "kid" not in scores:
+            return scores["psnr"]
+        return -sum(scores[name] / self.grey[name] for name in ("kid", "colourfulness_gap"))
 
 
 def save_fakes(recipe: Recipe, run: Path) -> None:

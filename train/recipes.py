@@ -38,12 +38,12 @@ class Recipe:
     critic_noise: float = 0.0  # on its input
 
     gan_size: int = 192
-    gan_epochs: int = 8
+    gan_epochs: int = 5
     gan_rate: float = 1e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 1e-3  # faster than its pupil, or it is fooled within an epoch
     pixel_weight: float = 5.0  # of mean absolute chroma error, about 0.04
-    perceptual_weight: float = 1.0  # of a distance of about 0.8 (train/perceptual.py)
-    vividness_weight: float = 1.0  # of the relative difference in mean chroma, about 0.3
+    perceptual_weight: float = 4.0  # of a distance of about 0.8 (train/perceptual.py)
+    vividness_weight: float = 2.0  # of the relative difference in colourfulness, about 0.3
     critic_weight: float = 1.0  # of the adversarial loss, about 1
     generator_turn: int = 1  # steps of the generator, then
     critic_turn: int = 1  # at most so many of the critic
