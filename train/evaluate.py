@@ -42,7 +42,7 @@ def colour_all(
     colouriser: Colouriser, photographs: Sequence[Image.Image], size: int
 ) -> list[Image.Image]:
     """Coloured versions of photographs, from their luma."""
-    progress = tqdm(photographs, desc="colour", leave=False)
+    progress = tqdm(photographs, desc="colour", leave=False, disable=None)
     return [colouriser.colourise(photograph, detail=size) for photograph in progress]
 
 

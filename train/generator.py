@@ -174,7 +174,7 @@ def save_fakes(recipe: Recipe, run: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     colouriser = Colouriser.load(run / "generator")
     names = [n for split in ("train", "valid") for n in pairs(run, split, recipe.fakes)]
-    for name in tqdm(names, desc="fakes", unit="photo"):
+    for name in tqdm(names, desc="fakes", unit="photo", disable=None):
         with Image.open(run / "grey" / f"{name}.png") as grey:
             write(colouriser.colourise(grey, detail=min(grey.size)), part / f"{name}.png")
     part.rename(fakes)  # complete, or not there

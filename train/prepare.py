@@ -58,7 +58,7 @@ def prepare(recipe: Recipe, run: Path, folders: list[Path], lists: list[Path]) -
     random.Random(recipe.seed).shuffle(files)
     rows: dict[str, str] = {}
     skipped: list[tuple[str, str]] = []
-    for file in tqdm(files, desc="prepare", unit="photo"):
+    for file in tqdm(files, desc="prepare", unit="photo", disable=None):
         if recipe.sample is not None and len(rows) == recipe.sample:
             break
         try:
