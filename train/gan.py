@@ -235,7 +235,7 @@ def gan_learner(recipe: Recipe, run: Path, encoder_weights: Path | None = None) 
         opt_func=partial(Adam, mom=0.5, sqr_mom=0.999, eps=1e-8),
         wd=0.0,
         cbs=[
-            GANTrainer(gen_first=True),
+            GANTrainer(gen_first=True, switch_eval=True),  # the idle network in eval mode
             Switcher(recipe),
             OneAtATime(recipe.average),
             SameLuma(),
