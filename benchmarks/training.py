@@ -14,7 +14,6 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -27,6 +26,7 @@ from colouriser import Generator
 from train.data import pair_loaders
 from train.generator import ChromaError
 from train.recipes import RECIPES
+from train.stage import has_bfloat16
 
 Batch = tuple[Tensor, Tensor]
 
@@ -87,8 +87,8 @@ def _trainer(
 
     def step(grey: Tensor, rgb: Tensor) -> None:
         first = next(model.parameters())
-        autocast = torch.autocast(first.device.type, torch.bfloat16) if bfloat16 else nullcontext()
-        with autocast:
+        device = first.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16 and has_bfloat16(device)):
             error = loss(model(grey.expand(-1, first.shape[1], -1, -1)), rgb)
         optimiser.zero_grad()
         error.backward()

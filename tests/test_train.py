@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torchvision import models
 
 from colouriser import Colouriser, colour
-from colouriser.hub import WEIGHTS
+from colouriser.hub import BUNDLED, WEIGHTS
 from train.__main__ import STEPS, main
 from train.aging import age
 from train.critic import CriticError, new_critic
@@ -160,6 +160,27 @@ def test_a_finished_stage_returns_at_once(run: Path) -> None:
     result = train("generator", "--recipe", "smoke", "--run", run)
     assert result.returncode == 0
     assert (run / "generator" / WEIGHTS).stat().st_mtime_ns == before
+
+
+def test_a_model_to_start_from(run: Path, tmp_path: Path) -> None:
+    for name in ("colour", "grey", "pairs.csv"):
+        (tmp_path / name).symlink_to(run / name)
+    smoke = ["generator", "--recipe", "smoke", "--run", str(tmp_path)]
+    assert main([*smoke, "--start", str(run / "generator")]) == 0
+    fresh, onward = (float(history(r / "generator")[0]["train_loss"]) for r in (run, tmp_path))
+    assert onward < fresh
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["generator"]["start"] == str(run / "generator")
+
+
+def test_a_model_of_another_architecture_is_no_start(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("colour", "grey", "pairs.csv"):
+        (tmp_path / name).symlink_to(run / name)
+    smoke = ["generator", "--recipe", "smoke", "--run", str(tmp_path)]
+    assert main([*smoke, "--start", str(BUNDLED)]) == 1
+    assert "choose another recipe or model" in capsys.readouterr().err
 
 
 def test_a_killed_stage_goes_on_and_ends_the_same(run: Path, tmp_path: Path) -> None:

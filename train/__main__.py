@@ -63,6 +63,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="torchvision's ImageNet weights of the encoder (.pth); downloaded unless given",
     )
     parser.add_argument(
+        "--start",
+        metavar="MODEL",
+        help="a model for the generator to go on from, a folder or owner/name@revision; ImageNet's "
+        "encoder unless given",
+    )
+    parser.add_argument(
         "--split",
         choices=["train", "valid", "test"],
         default="test",
@@ -92,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise ColouriserError(f"{options.step} runs in one process; start it alone")
         check_recipe(recipe, run)
         for step in STEPS if options.step == "all" else [options.step]:
-            with recorded(step, recipe, run):
+            with recorded(step, recipe, run, options.start if step == "generator" else None):
                 _run_step(step, options, recipe, run)
     except ColouriserError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -117,7 +123,7 @@ def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Path)
     elif step == "generator":
         from .generator import train_generator
 
-        train_generator(recipe, run, options.encoder_weights)
+        train_generator(recipe, run, options.encoder_weights, options.start)
     elif step == "critic":
         from .critic import train_critic
 

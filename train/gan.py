@@ -39,7 +39,7 @@ from colouriser.hub import WEIGHTS, load
 from .checkpoint import load_model
 from .critic import CriticError, new_critic
 from .data import SameLuma, pair_loaders
-from .generator import Watch, halves, imagenet
+from .generator import ChromaError, Watch, halves, imagenet
 from .perceptual import Features, perceptual_distance
 from .recipes import Recipe
 from .stage import Autocast, EpochRecord, Scores, train
@@ -90,6 +90,7 @@ class Game(GANLoss):
         super().__init__(None, None, gan)
         self.recipe, self.features = recipe, features
         self.critic_error = CriticError(recipe.real_label)
+        self.chroma_error = ChromaError(recipe.pixel_loss)
         self.remembered: list[Tensor] = []
         self.reset_averages()
 
@@ -98,13 +99,13 @@ class Game(GANLoss):
         self.steps = {"generator": 0, "critic": 0}
 
     def generator(self, output: Tensor, target: Tensor) -> Tensor:
-        """Be taken for real, and stay near the truth: in L1, which allows one bold colour, and in
-        what a network sees."""
-        own, true = (colour.split(rgb)[1].float() for rgb in (output, target))
+        """Be taken for real, be as colourful as the truth, and stay near it: in chroma, and in what
+        a network sees."""
+        _, chroma = colour.split(F.avg_pool2d(output, 2))
         values = {
             # Binary cross-entropy with the label "real".
             "adversarial": F.softplus(-self.gan_model.critic(output)).mean(),
-            "pixel": F.l1_loss(own, true),
+            "pixel": self.chroma_error(chroma, target),
             # A statistic of the batch to match, as in Salimans et al. 2016: errors make pale.
             "vividness": (colourfulness(output) / colourfulness(target) - 1).abs(),
         }

@@ -18,7 +18,7 @@ from torchvision import models
 from tqdm import tqdm
 
 from colouriser import Colouriser, ColouriserError, Generator, colour
-from colouriser.hub import store
+from colouriser.hub import find, load, store
 from colouriser.photo import write
 
 from .data import SameLuma, pair_loaders
@@ -33,20 +33,31 @@ from .stage import Autocast, EpochRecord, Scores, train
 log = logging.getLogger(__name__)
 
 
-def train_generator(recipe: Recipe, run: Path, encoder_weights: Path | None = None) -> None:
+def train_generator(
+    recipe: Recipe, run: Path, encoder_weights: Path | None = None, start: str | None = None
+) -> None:
     """Train the generator alone and save its outputs for the critic.
 
     Args:
         recipe: decides the model and the schedule.
         run: a prepared run folder.
         encoder_weights: a file with torchvision's ImageNet weights; downloaded unless given.
+        start: a model to go on from, a folder or "owner/name@revision", in place of ImageNet.
+
+    Raises:
+        ColouriserError: `start` is not of the recipe's architecture; see also `imagenet`.
     """
     set_seed(recipe.seed)
     loaders = pair_loaders(recipe, run, recipe.generator_size)
-    generator = Generator(recipe.model)
+    generator = load(find(start)) if start else Generator(recipe.model)
+    if generator.config != recipe.model:
+        raise ColouriserError(
+            f"{start} is {generator.config}, and the recipe {recipe.name} is for {recipe.model}; "
+            "choose another recipe or model"
+        )
     if not (run / "generator" / "checkpoint.safetensors").exists():
         shutil.rmtree(run / "fakes", ignore_errors=True)  # of another generator
-        if recipe.imagenet:
+        if recipe.imagenet and not start:
             load_imagenet(generator, encoder_weights)
     learner = Learner(
         loaders,

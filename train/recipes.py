@@ -19,7 +19,7 @@ class Recipe:
     workers: int = 1  # processes that decode photographs; two cores have none to spare for more
     smallest_crop: float = 0.5  # share of a photograph; smaller ones show fur without the animal
     aged: float = 0.4  # share of grey photographs that are worn (train/aging.py)
-    bfloat16: bool = True  # twice to three times the speed where the processor has it
+    bfloat16: bool = True  # two to three times the speed, where the processor has it
 
     generator_size: int = 192  # crops; smaller sees too little of an animal, larger is too slow
     generator_epochs: int = 10
@@ -41,7 +41,7 @@ class Recipe:
     gan_epochs: int = 5
     gan_rate: float = 1e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 1e-3  # faster than its pupil, or it is fooled within an epoch
-    pixel_weight: float = 5.0  # of mean absolute chroma error, about 0.04
+    pixel_weight: float = 0.2  # of the pixel loss; of psnr, for a decibel
     perceptual_weight: float = 4.0  # of a distance of about 0.8 (train/perceptual.py)
     vividness_weight: float = 2.0  # of the relative difference in colourfulness, about 0.3
     critic_weight: float = 1.0  # of the adversarial loss, about 1
@@ -60,6 +60,13 @@ RECIPES = {
     for recipe in (
         # Two CPU cores, about two hours.
         Recipe("cpu"),
+        # From a trained model (--start), to go on or on photographs of another kind.
+        Recipe(
+            "finetune",
+            generator_epochs=3,
+            generator_rate=5e-4,  # half: what is known should not be lost
+            gan_epochs=3,
+        ),
         # One GPU with 16 GB, planned for half an hour; not run yet for want of a GPU.
         Recipe(
             "gpu",
@@ -88,6 +95,7 @@ RECIPES = {
             gan_epochs=10,
             gan_rate=2e-4,
             gan_critic_rate=2e-4,
+            pixel_weight=1.0,
             perceptual_weight=0.0,
             vividness_weight=0.0,
             critic_turn=1000,  # no bound
