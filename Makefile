@@ -1,10 +1,11 @@
-# make app    the page on http://127.0.0.1:7860
-# make test   format, lint, types and tests, as CI runs them
+# make app        the page on http://127.0.0.1:7860
+# make test       format, lint, types and tests, as CI runs them
+# make hub-demo   retrain and republish, with a Hub on this computer
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app test
+.PHONY: app test hub-demo
 
 app: .venv/app
 	$(BIN)/python app.py
@@ -14,6 +15,9 @@ test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+hub-demo: .venv/test
+	$(BIN)/python -m tests.hub_demo
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

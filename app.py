@@ -3,9 +3,11 @@
     python app.py    # http://127.0.0.1:7860
 
 The environment variable COLOURISER_MODEL names another model than the bundled one: a folder or a
-Hub repository "owner/name@revision".
+Hub repository "owner/name@revision". If the revision is a branch, the page changes over to new
+commits while it runs.
 """
 
+import logging
 import os
 import tempfile
 import time
@@ -14,11 +16,18 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio reads it
 
+try:
+    import spaces  # on Spaces with ZeroGPU, which wants it before torch
+except ImportError:
+    spaces = None
+
 import gradio as gr
 from gradio.data_classes import ImageData
 from PIL import Image
+from torch import Tensor
 
 from colouriser import Colouriser, ColouriserError
+from colouriser.live import SECONDS, Live
 from colouriser.photo import Photo, read, write
 from colouriser.pipeline import DETAIL
 
@@ -29,8 +38,15 @@ KEEP_SECONDS = 3600  # uploads and results are deleted after an hour
 FONT = ("system-ui", "sans-serif")  # the default theme would fetch its fonts from the internet
 
 
-def build(colouriser: Colouriser, model: str) -> gr.Blocks:
-    """The page for a loaded model; `model` is what the page calls it."""
+def build(live: Live) -> gr.Blocks:
+    """The page."""
+
+    def predict(luma: Image.Image, detail: int) -> tuple[Tensor, str]:
+        colouriser = live.colouriser  # the same one for the whole photograph
+        return colouriser.predict(luma, detail), colouriser.name
+
+    if spaces:  # on ZeroGPU a GPU is lent for the time of this call
+        predict = spaces.GPU(predict)
 
     def colourise(
         file: str | None, detail: float, vividness: float
@@ -45,7 +61,8 @@ def build(colouriser: Colouriser, model: str) -> gr.Blocks:
         started = time.perf_counter()
         try:
             photo = read(file)
-            coloured = colouriser.colourise(photo.luma, detail=int(detail), vividness=vividness)
+            chroma, model = predict(photo.luma, int(detail))
+            coloured = Colouriser.merge(photo.luma, chroma, vividness)
             with tempfile.TemporaryDirectory() as folder:
                 files = _write(photo, coloured, Path(folder), Path(file).stem)
                 # Copied into gradio's cache, which it serves and cleans.
@@ -57,6 +74,11 @@ def build(colouriser: Colouriser, model: str) -> gr.Blocks:
         seconds = time.perf_counter() - started
         note = f"{coloured.width} × {coloured.height} pixels in {seconds:.1f} s by {model}."
         return grey_file, shown_file, (grey_file, shown_file), full_file, note
+
+    def state() -> str:
+        """Which model is live."""
+        notice = f"⚠ {live.notice}\n\n" if live.notice else ""
+        return f"{notice}<small>Model: {live.colouriser.name}</small>"
 
     with gr.Blocks(
         title="Colouriser", analytics_enabled=False, delete_cache=(600, KEEP_SECONDS)
@@ -98,6 +120,8 @@ def build(colouriser: Colouriser, model: str) -> gr.Blocks:
                     )
                 download = gr.DownloadButton("Download at full size", variant="primary")
                 note = gr.Markdown()
+        model = gr.Markdown()
+        demo.load(state, None, model, api_name="model")
         gr.on(
             [photo.change, detail.release, vividness.release],
             colourise,
@@ -134,12 +158,15 @@ def _write(photo: Photo, coloured: Image.Image, folder: Path, name: str) -> tupl
 def main() -> None:
     """Load the model and serve the page."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
     source = os.environ.get("COLOURISER_MODEL") or None
     try:
-        colouriser = Colouriser.load(source)
+        live = Live(source, Image.open(EXAMPLES[0]))
     except ColouriserError as error:
         raise SystemExit(f"error: {error}") from error
-    demo = build(colouriser, source or "the bundled model")
+    live.follow(float(os.environ.get("COLOURISER_LOOK_SECONDS", SECONDS)))
+    demo = build(live)
     theme = gr.themes.Default(font=FONT, font_mono=("monospace",))
     demo.launch(theme=theme, run_history=False)
 

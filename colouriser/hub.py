@@ -1,16 +1,32 @@
-"""Weights in a folder: `model.safetensors` and `config.json`, and where folders come from.
+"""Models: `model.safetensors` and `config.json` in a folder, and where folders come from.
+
+    nothing               the bundled weights
+    folder                as it is
+    owner/name@revision   the Hub: a tag, branch or commit becomes a commit; what is needed of it is
+                          downloaded, checked against the Hub's checksums, and cached
 
 Convolution kernels are stored in half precision, which halves the file and changes colours by less
 than a rounding step; the few other values (normalisation statistics) keep single precision.
 """
 
 import dataclasses
+import hashlib
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from httpx2 import HTTPError  # what huggingface_hub lets through
+from huggingface_hub import HfApi, get_cached_repo_tree, snapshot_download
+from huggingface_hub.errors import (
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
@@ -20,43 +36,140 @@ from .generator import Generator, GeneratorConfig
 
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+LARGEST = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
-def find(source: str | Path | None = None) -> Path:
+@dataclass(frozen=True)
+class Found:
+    """A folder that holds a model, and what people call it."""
+
+    folder: Path
+    name: str
+    commit: str | None = None  # of a Hub repository
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.commit[:7]})" if self.commit else self.name
+
+
+def find(source: str | Path | None = None) -> Found:
     """The folder that holds a model.
+
+    Without network, a revision that was downloaded before is found in the cache.
 
     Args:
         source: nothing for the bundled weights, a folder, or a Hub repository "owner/name" with an
             optional "@revision" (a tag, branch or commit).
 
     Raises:
-        ModelError: there is no such folder and no such repository, or the Hub cannot be reached.
+        ModelError: there is no such folder, repository or revision, the Hub cannot be reached and
+            nothing is cached, or what came is not what the Hub announced.
     """
     if source is None:
-        return BUNDLED
-    folder = Path(source)
-    if folder.exists():
-        return folder
-    repository, _, revision = str(source).partition("@")
+        return Found(BUNDLED, "the bundled weights")
+    if not on_hub(source):
+        return Found(Path(source), str(source))
+    return _download(str(source))
+
+
+def on_hub(source: str | Path | None) -> bool:
+    """Whether a source is a Hub repository: not the bundled weights and not a folder.
+
+    Raises:
+        ModelError: it is neither a folder nor the name of a repository.
+    """
+    if source is None or Path(source).exists():
+        return False
+    repository = str(source).partition("@")[0]
     if repository.count("/") != 1 or repository.startswith((".", "/", "~")):
         raise ModelError(
             f"no model at {source}: give a folder or a Hub repository owner/name@revision"
         )
-    try:
-        return Path(
-            snapshot_download(
-                repository, revision=revision or None, allow_patterns=[WEIGHTS, CONFIG]
-            )
+    return True
+
+
+def moves(source: str) -> bool:
+    """Whether a Hub repository's revision is a branch, which gets new commits; tags and commits
+    stay.
+
+    Raises:
+        ModelError: the Hub cannot be asked.
+    """
+    repository, _, revision = source.partition("@")
+    if COMMIT.fullmatch(revision):
+        return False
+    with _explained(source):
+        refs = HfApi().list_repo_refs(repository)
+    return (revision or "main") not in {tag.name for tag in refs.tags}
+
+
+def _download(source: str) -> Found:
+    """Config first: a model that cannot be used is refused before anything large is fetched."""
+    repository, _, revision = source.partition("@")
+    with _explained(source):
+        folder = Path(
+            snapshot_download(repository, revision=revision or None, allow_patterns=[CONFIG])
         )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        commit = folder.name
+        announced = {file.path: file for file in get_cached_repo_tree(repository, revision=commit)}
+        found = Found(folder, source, commit)
+        for name, limit in LARGEST.items():
+            if name not in announced:
+                raise ModelError(f"{found} has no {name}; use another revision")
+            if announced[name].size > limit:
+                raise ModelError(f"{found}: {name} is larger than {limit} bytes; use another model")
+        _check(found, CONFIG, announced[CONFIG].blob_id)
+        _read_config(found)
+        snapshot_download(repository, revision=commit, allow_patterns=[WEIGHTS])
+        _check(found, WEIGHTS, announced[WEIGHTS].blob_id)
+    return found
+
+
+def _check(found: Found, name: str, announced: str) -> None:
+    path = found.folder / name
+    if announced not in git_names(path.read_bytes()):
+        path.resolve().unlink()  # or the damaged file would stay in the cache
+        path.unlink(missing_ok=True)
+        raise ModelError(f"{name} of {found} came damaged from the Hub; try again")
+
+
+def git_names(data: bytes) -> set[str]:
+    """The SHA-1 by which git calls a file's content, and by which it calls the pointer that stands
+    for the content if it is kept outside (Git LFS), with its SHA-256 in it."""
+    oid = hashlib.sha256(data).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(data)}\n"
+    contents = (data, pointer.encode())
+    return {hashlib.sha1(b"blob %d\0" % len(c) + c).hexdigest() for c in contents}
+
+
+@contextmanager
+def _explained(source: str) -> Iterator[None]:
+    """Turns what the Hub's client raises into a ModelError."""
+    repository, _, revision = source.partition("@")
+    try:
+        yield
+    except RepositoryNotFoundError as error:
         raise ModelError(
-            f"cannot get {source} from the Hub ({reason}); check the name, the revision and the "
-            "network, or use a folder"
+            f"no repository {repository} on the Hub, or it is private: check the name, or log in "
+            "(hf auth login, or HF_TOKEN)"
         ) from error
+    except RevisionNotFoundError as error:
+        raise ModelError(
+            f"{repository} has no revision {revision}; give a tag, branch or commit after the @"
+        ) from error
+    except HFValidationError as error:
+        raise ModelError(f"{repository} cannot be a repository's name: {error}") from error
+    except LocalEntryNotFoundError as error:
+        raise ModelError(
+            f"cannot reach the Hub for {source}, and it is not in the cache; check the network, or "
+            "use a folder"
+        ) from error
+    except (HTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"cannot get {source} from the Hub ({reason}); try again later") from error
 
 
-def load(folder: Path) -> Generator:
+def load(found: Found) -> Generator:
     """Build the generator that `config.json` describes and load its weights, strictly.
 
     Returns:
@@ -65,26 +178,38 @@ def load(folder: Path) -> Generator:
     Raises:
         ModelError: a file is missing or damaged, or weights and config do not fit together.
     """
-    advice = "get a complete copy of it, or use the bundled weights"
-    if folder == BUNDLED:
-        advice = "install the project again"
-    try:
-        fields = json.loads((folder / CONFIG).read_text())
-        fields["decoder"] = tuple(fields["decoder"])
-        generator = Generator(GeneratorConfig(**fields))
-        state = load_file(folder / WEIGHTS)
+    generator = Generator(_read_config(found))
+    with _usable(found, WEIGHTS):
+        state = load_file(found.folder / WEIGHTS)
         if not all(value.isfinite().all() for value in state.values()):
             raise ModelError("the weights contain values that are not finite")
         generator.load_state_dict({name: _to_float(value) for name, value in state.items()})
+    return generator.eval()
+
+
+def _read_config(found: Found) -> GeneratorConfig:
+    with _usable(found, CONFIG):
+        if (found.folder / CONFIG).stat().st_size > LARGEST[CONFIG]:
+            raise ModelError(f"{CONFIG} is larger than {LARGEST[CONFIG]} bytes")
+        fields = json.loads((found.folder / CONFIG).read_text())
+        return GeneratorConfig(**fields | {"decoder": tuple(fields["decoder"])})
+
+
+@contextmanager
+def _usable(found: Found, name: str) -> Iterator[None]:
+    """Turns what reading a model's file raises into a ModelError that names the model."""
+    advice = "get a complete copy of it, or use the bundled weights"
+    if found.folder == BUNDLED:
+        advice = "install the project again"
+    try:
+        yield
     except FileNotFoundError as error:
-        missing = Path(error.filename).name if error.filename else WEIGHTS
-        raise ModelError(f"{folder} has no {missing}; {advice}") from error
+        raise ModelError(f"{found} has no {name}; {advice}") from error
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"the model in {folder} is damaged ({reason}); {advice}") from error
+        raise ModelError(f"the model {found} is damaged ({reason}); {advice}") from error
     except ModelError as error:
-        raise ModelError(f"the model in {folder} cannot be used: {error}; {advice}") from error
-    return generator.eval()
+        raise ModelError(f"the model {found} cannot be used: {error}; {advice}") from error
 
 
 def store(generator: Generator, folder: Path) -> None:

@@ -34,8 +34,12 @@ WHITE = 255.0
 class Colouriser:
     """Colours photographs. Create it with `Colouriser.load`; it may be shared by threads."""
 
-    def __init__(self, generator: Generator, device: str | torch.device | None = None) -> None:
-        """Wrap a generator. `device` is the first GPU if there is one, otherwise the CPU."""
+    def __init__(
+        self, generator: Generator, device: str | torch.device | None = None, name: str = "a model"
+    ) -> None:
+        """Wrap a generator. `device` is the first GPU if there is one, otherwise the CPU; `name` is
+        what people call the model."""
+        self.name = name
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.generator = generator.eval().to(self.device).to(memory_format=torch.channels_last)
 
@@ -53,7 +57,8 @@ class Colouriser:
         Raises:
             ModelError: the model cannot be found, is damaged, or does not fit its config.
         """
-        return cls(hub.load(hub.find(source)), device)
+        found = hub.find(source)
+        return cls(hub.load(found), device, str(found))
 
     def colourise(
         self, image: Image.Image, *, detail: int = DETAIL, vividness: float = 1.0
@@ -102,7 +107,7 @@ class Colouriser:
             chroma = self.generator(guide.contiguous(memory_format=torch.channels_last))
             coefficients = guided_filter(F.avg_pool2d(guide, 2), chroma)[0].cpu()
         if not coefficients.isfinite().all():
-            raise ModelError("the model returned values that are not finite; use other weights")
+            raise ModelError(f"{self.name} returned values that are not finite; use other weights")
         return coefficients
 
     @staticmethod

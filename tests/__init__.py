@@ -1,0 +1,16 @@
+"""The surroundings of all tests, set before anything reads them."""
+
+import os
+import socket
+import tempfile
+
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    HUB_PORT = free.getsockname()[1]
+# Before huggingface_hub reads them: a Hub of our own, which is down unless a test starts it.
+os.environ["HF_ENDPOINT"] = f"http://127.0.0.1:{HUB_PORT}"
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="hf-home-")
+os.environ["HF_HUB_DISABLE_XET"] = "1"
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "COLOURISER_MODEL"):
+    os.environ.pop(name, None)

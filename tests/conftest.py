@@ -1,19 +1,20 @@
-"""Photographs and folders that several tests use. Nothing here touches the network."""
+"""Photographs, folders and a Hub that several tests use. Nothing here leaves this machine."""
 
 import os
-import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from skimage import data
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub reads it
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-
 from colouriser import Colouriser
+
+from . import HUB_PORT
+from .hub_server import TOKEN, Hub
+from .photographs import write_handful
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +23,17 @@ ROOT = Path(__file__).parent.parent
 def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keeps tests away from the user's caches."""
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """An empty Hub, where we are logged in, and an empty cache."""
+    cache = tmp_path / "hf-cache"
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))  # of processes that a test starts
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    with Hub(tmp_path / "hub", HUB_PORT).running() as hub:
+        yield hub
 
 
 @pytest.fixture(scope="session")
@@ -45,15 +57,7 @@ def astronaut() -> Image.Image:
 @pytest.fixture(scope="session")
 def handful(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 30 small colour photographs: parts of four real ones."""
-    folder = tmp_path_factory.mktemp("handful")
-    sources = [Image.fromarray(load()) for load in (data.chelsea, data.astronaut, data.coffee)]
-    sources.append(Image.fromarray(data.rocket()).crop((0, 200, 640, 427)))
-    place = random.Random(0)
-    for index in range(30):
-        source = sources[index % len(sources)]
-        left, top = (place.randrange(side - 120) for side in source.size)
-        source.crop((left, top, left + 120, top + 120)).save(folder / f"photo_{index}.png")
-    return folder
+    return write_handful(tmp_path_factory.mktemp("handful"))
 
 
 def train(*arguments: object) -> subprocess.CompletedProcess[str]:

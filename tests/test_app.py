@@ -10,12 +10,13 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 import app
-from colouriser import Colouriser, photo
+from colouriser import photo
+from colouriser.live import Live
 
 
 @pytest.fixture(scope="module")
-def client(colouriser: Colouriser) -> Iterator[Client]:
-    demo = app.build(colouriser, "the bundled model")
+def client(cat: Image.Image) -> Iterator[Client]:
+    demo = app.build(Live(None, cat))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True)
     yield Client(url, verbose=False)
     demo.close()
@@ -43,7 +44,8 @@ def test_three_pictures_and_a_download(
         error = np.asarray(image.convert("L"), int) - np.asarray(photo.read(path).luma, int)
         assert np.abs(error).max() <= (2 if suffix == ".jpg" else 1)
         assert (np.abs(error) > 1).mean() < 1e-4
-    assert "the bundled model" in note
+    assert "the bundled weights" in note
+    assert "the bundled weights" in client.predict(api_name="/model")
 
 
 def test_errors_are_messages(client: Client, tmp_path: Path) -> None:

@@ -94,5 +94,5 @@ def test_weights_that_are_not_finite_or_not_all_there(model: Path) -> None:
 def test_no_such_model() -> None:
     with pytest.raises(ModelError, match="no model at"):
         Colouriser.load("no-such-folder")
-    with pytest.raises(ModelError, match="cannot get owner/name@v1 from the Hub"):
+    with pytest.raises(ModelError, match="cannot reach the Hub for owner/name@v1"):
         Colouriser.load("owner/name@v1")

@@ -1,4 +1,4 @@
-"""Train a generator: `python -m train STEP`.
+"""Train a generator and publish it: `python -m train STEP`, `python -m train STEP --help`.
 
     prepare     photographs -> pairs of greyscale and colour, with splits
     generator   stage 1: pixel loss, from ImageNet weights
@@ -7,6 +7,8 @@
     evaluate    metrics of a run's stages, of any model, and of other tools' images
     figures     three-column figures and curves
     all         all of these
+    publish     weights, model card and figures to the Hugging Face Hub
+    space       the app with a published model, as a Hugging Face Space
 
 Each step reads what the one before left in the run folder. A stage that was killed goes on from
 its last epoch when it is started again; one that is done is left as it is.
@@ -29,77 +31,17 @@ STEPS = ("prepare", "generator", "critic", "gan", "evaluate", "figures")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a step; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("step", choices=[*STEPS, "all"])
-    parser.add_argument(
-        "source",
-        nargs="?",
-        help="a prepared run folder, like --run; or, for evaluate, a model (a folder or "
-        "owner/name@revision) that colours the photographs of --run",
-    )
-    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
-    parser.add_argument("--run", type=Path, help="run folder; runs/RECIPE unless given")
-    parser.add_argument(
-        "--images",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="folders of photographs; the Oxford-IIIT Pet Dataset is downloaded unless given",
-    )
-    parser.add_argument(
-        "--splits",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="CSV files with the columns file and split (train, valid, test); by hash unless given",
-    )
-    parser.add_argument(
-        "--encoder-weights",
-        type=Path,
-        help="torchvision's ImageNet weights of the encoder (.pth); downloaded unless given",
-    )
-    parser.add_argument(
-        "--start",
-        metavar="MODEL",
-        help="a model for the generator to go on from, a folder or owner/name@revision; ImageNet's "
-        "encoder unless given",
-    )
-    parser.add_argument(
-        "--split",
-        choices=["train", "valid", "test"],
-        default="test",
-        help="what evaluate measures and figures show (default: test)",
-    )
-    parser.add_argument(
-        "--compare",
-        nargs="+",
-        default=[],
-        metavar="NAME=FOLDER",
-        help="for evaluate: what other tools made of the photographs in RUN/grey, as further rows",
-    )
-    options = parser.parse_args(arguments)
+    options = _parse(arguments)
     warnings.filterwarnings("ignore", module=r"(torch|fastai)\.")  # theirs, not the user's
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    recipe = RECIPES[options.recipe]
-    run = options.run or Path("runs") / recipe.name
-    if options.source and (Path(options.source) / "pairs.csv").exists():
-        run, options.source = Path(options.source), None
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every request
     try:
-        # Imported here: a typing error on the command line should not wait for torch.
-        from .distributed import choose_gpu, is_only
-        from .record import check_recipe, recorded
-
-        choose_gpu()
-        if not is_only() and options.step not in ("generator", "critic", "gan"):
-            raise ColouriserError(f"{options.step} runs in one process; start it alone")
-        check_recipe(recipe, run)
-        for step in STEPS if options.step == "all" else [options.step]:
-            with recorded(step, recipe, run, options.start if step == "generator" else None):
-                _run_step(step, options, recipe, run)
+        if options.step == "publish":
+            _publish(options)
+        elif options.step == "space":
+            _space(options)
+        else:
+            _train(options)
     except ColouriserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -113,6 +55,36 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("\nstopped; start the step again to go on from its last epoch\n")
         return 130
     return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    # Imported here: a typing error on the command line should not wait for torch.
+    from .distributed import choose_gpu, is_only
+    from .record import check_recipe, recorded
+
+    recipe = RECIPES[options.recipe]
+    run = options.run or Path("runs") / recipe.name
+    if options.source and (Path(options.source) / "pairs.csv").exists():
+        run, options.source = Path(options.source), None
+    choose_gpu()
+    if not is_only() and options.step not in ("generator", "critic", "gan"):
+        raise ColouriserError(f"{options.step} runs in one process; start it alone")
+    check_recipe(recipe, run)
+    for step in STEPS if options.step == "all" else [options.step]:
+        with recorded(step, recipe, run, **_notes(step, options)):
+            _run_step(step, options, recipe, run)
+
+
+def _notes(step: str, options: argparse.Namespace) -> dict[str, object]:
+    """What to record of a step beside its surroundings; no paths, since it will be published."""
+    if step == "prepare":
+        from .prepare import PETS
+
+        return {"photographs": [path.resolve().name for path in options.images] or [PETS]}
+    if step == "generator" and options.start:
+        start = Path(options.start)
+        return {"start": start.resolve().name if start.exists() else options.start}
+    return {}
 
 
 def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Path) -> None:
@@ -143,6 +115,122 @@ def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Path)
 
         for path in figures(recipe, run, options.split):
             log.info("%s", path)
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from .publish import Publication, files, publish, write_folder
+
+    publication = Publication(
+        options.repo,
+        options.tag,
+        options.private,
+        options.retag,
+        options.pr,
+        options.license,
+    )
+    if options.dry_run:
+        folder = write_folder(options.source, publication)
+        log.info("%s@%s would get, from %s:", options.repo, options.tag, folder)
+        for name in files(folder):
+            log.info("%10d bytes  %s", (folder / name).stat().st_size, name)
+    else:
+        log.info("%s", publish(options.source, publication))
+
+
+def _space(options: argparse.Namespace) -> None:
+    from .publish import files
+    from .space import Space, publish_space, write_folder
+
+    space = Space(options.repo, options.model, options.private, options.hardware)
+    folder = write_folder(space, Path("runs") / "space")
+    if options.dry_run:
+        log.info("the Space %s would get, from %s:", options.repo, folder)
+        for name in files(folder):
+            log.info("%10d bytes  %s", (folder / name).stat().st_size, name)
+    else:
+        log.info("%s", publish_space(space, folder))
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    for step in (*STEPS, "all"):
+        _training_options(steps.add_parser(step), step)
+    publish = steps.add_parser("publish")
+    publish.add_argument("source", type=Path, metavar="RUN", help="a run folder, all steps done")
+    publish.add_argument("--repo", required=True, help="owner/name; made if it is not there")
+    publish.add_argument("--tag", required=True, help="of this version, for example v1")
+    publish.add_argument("--license", help="of the weights, as the Hub calls it")
+    publish.add_argument("--private", action="store_true", help="if it is made now")
+    publish.add_argument("--retag", action="store_true", help="move a tag that exists")
+    publish.add_argument("--pr", action="store_true", help="open a pull request; tag nothing")
+    publish.add_argument("--dry-run", action="store_true", help="write the folder, send nothing")
+    space = steps.add_parser("space")
+    space.add_argument("--repo", required=True, help="owner/name of the Space")
+    space.add_argument("--model", required=True, help="owner/name@revision")
+    space.add_argument("--hardware", help="for example t4-small; the free CPU unless given")
+    space.add_argument("--private", action="store_true", help="if it is made now")
+    space.add_argument("--dry-run", action="store_true", help="write the folder, send nothing")
+    return parser.parse_args(arguments)
+
+
+def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help="a prepared run folder, like --run; or, for evaluate, a model (a folder or "
+        "owner/name@revision) that colours the photographs of --run",
+    )
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="cpu")
+    parser.add_argument("--run", type=Path, help="run folder; runs/RECIPE unless given")
+    if step in ("prepare", "all"):
+        parser.add_argument(
+            "--images",
+            type=Path,
+            nargs="+",
+            default=[],
+            help="folders of photographs; the Oxford-IIIT Pet Dataset is downloaded unless given",
+        )
+        parser.add_argument(
+            "--splits",
+            type=Path,
+            nargs="+",
+            default=[],
+            help="CSV files with the columns file and split (train, valid, test); by a hash of the "
+            "name unless given",
+        )
+    if step in ("generator", "critic", "gan", "all"):
+        parser.add_argument(
+            "--encoder-weights",
+            type=Path,
+            help="torchvision's ImageNet weights of the encoder (.pth); downloaded unless given",
+        )
+    if step in ("generator", "all"):
+        parser.add_argument(
+            "--start",
+            metavar="MODEL",
+            help="a model for the generator to go on from, a folder or owner/name@revision; "
+            "ImageNet's encoder unless given",
+        )
+    if step in ("evaluate", "figures", "all"):
+        parser.add_argument(
+            "--split",
+            choices=["train", "valid", "test"],
+            default="test",
+            help="what evaluate measures and figures show (default: test)",
+        )
+    if step in ("evaluate", "all"):
+        parser.add_argument(
+            "--compare",
+            nargs="+",
+            default=[],
+            metavar="NAME=FOLDER",
+            help="what other tools made of the photographs in RUN/grey, as further rows",
+        )
 
 
 def _name_and_folder(text: str) -> tuple[str, Path]:

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colouriser import ColouriserError, Generator, colour
-from colouriser.hub import WEIGHTS, load
+from colouriser.hub import WEIGHTS, find, load
 
 from .checkpoint import load_model
 from .critic import CriticError, new_critic
@@ -222,7 +222,7 @@ def gan_learner(recipe: Recipe, run: Path, encoder_weights: Path | None = None) 
     """
     if not (run / "generator" / WEIGHTS).exists():
         raise ColouriserError(f"{run} has no generator; run the generator step first")
-    gan = Gan(load(run / "generator"), trained_critic(recipe, run, encoder_weights))
+    gan = Gan(load(find(run / "generator")), trained_critic(recipe, run, encoder_weights))
     loaders = pair_loaders(recipe, run, recipe.gan_size)
     features = None
     if recipe.perceptual_weight:

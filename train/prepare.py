@@ -27,6 +27,7 @@ from .recipes import Recipe
 log = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
+PETS = "Oxford-IIIT Pet Dataset"
 FEWEST = 20  # usable photographs; with fewer, a split would be empty
 T = TypeVar("T")
 
@@ -124,7 +125,7 @@ def _download_pets() -> Path:
         return untar_data(URLs.PETS) / "images"
     except OSError as error:
         raise ColouriserError(
-            f"the Oxford-IIIT Pet Dataset cannot be downloaded ({error}); check the network, or "
+            f"the {PETS} cannot be downloaded ({error}); check the network, or "
             "give photographs with --images"
         ) from error
 

@@ -47,9 +47,8 @@ def check_recipe(recipe: Recipe, run: Path) -> None:
 
 
 @contextmanager
-def recorded(step: str, recipe: Recipe, run: Path, start: str | None = None) -> Iterator[None]:
-    """Records a step that ends well: seed, packages, processor, data, seconds, and which model it
-    started from.
+def recorded(step: str, recipe: Recipe, run: Path, **notes: object) -> Iterator[None]:
+    """Records a step that ends well: seed, packages, processor, data, seconds, and notes.
 
     Seconds add up over the runs of a step, but for parts that were killed; those of each epoch are
     in its history.csv.
@@ -66,7 +65,7 @@ def recorded(step: str, recipe: Recipe, run: Path, start: str | None = None) -> 
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seconds": round(before + monotonic() - started, 1),
         "seed": recipe.seed,
-        "start": start,
+        **notes,
         "data": data_hash(run),
         "processor": gpu or f"{processor()}, {os.cpu_count()} cores",
         "python": platform.python_version(),

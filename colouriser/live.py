@@ -1,0 +1,89 @@
+"""A colouriser that keeps up with its source while it serves requests.
+
+    live = Live("owner/name@main", example)
+    live.follow()                                # looks for a new commit every few minutes
+    live.colouriser.colourise(image)             # each request takes the one that is there
+
+A new commit is downloaded and tried in the background and takes over between two requests. One that
+cannot be used is refused, and the one that served before stays.
+"""
+
+import logging
+import threading
+
+from PIL import Image
+
+from . import hub
+from .errors import ColouriserError, ModelError
+from .pipeline import Colouriser
+
+log = logging.getLogger(__name__)
+
+SECONDS = 300.0  # between two looks: one small request to the Hub each
+
+
+class Live:
+    """The colouriser of the moment. Everything may be used from any thread."""
+
+    colouriser: Colouriser
+    found: hub.Found  # which model it is
+    notice: str = ""  # why it is not the one that was asked for, if it is not
+
+    def __init__(self, source: str | None, example: Image.Image) -> None:
+        """Load a model; the bundled one if a Hub repository cannot be had yet.
+
+        Args:
+            source: see `Colouriser.load`.
+            example: a photograph that a new model must be able to colour.
+
+        Raises:
+            ModelError: the model is no Hub repository, and cannot be used.
+        """
+        self.source, self.example = source, example
+        try:
+            self._take(hub.find(source))
+        except ModelError as error:
+            if not hub.on_hub(source):
+                raise
+            log.warning("%s", error)
+            self._take(hub.find())
+            self.notice = f"{source} could not be loaded, so {self.found} is used: {error}."
+        self._last_error = ""
+
+    def refresh(self) -> None:
+        """Look for another commit, and change over to it if it can be used."""
+        try:
+            found = hub.find(self.source)
+            if found != self.found:
+                self._take(found)
+                self.notice = ""
+                log.info("changed over to %s", found)
+            self._last_error = ""
+        except ColouriserError as error:
+            if str(error) != self._last_error:  # once is enough
+                log.warning("%s stays: %s", self.found, error)
+            self._last_error = str(error)
+
+    def follow(self, seconds: float = SECONDS) -> None:
+        """Refresh in the background, for as long as the source's revision is a branch or has not
+        been loaded yet. A tag and a commit stay what they are."""
+        if hub.on_hub(self.source):
+            threading.Thread(target=self._follow, args=(seconds,), daemon=True).start()
+
+    def _follow(self, seconds: float) -> None:
+        pause = threading.Event()
+        while not self._settled():
+            pause.wait(seconds)
+            self.refresh()
+
+    def _settled(self) -> bool:
+        try:
+            return self.found.name == self.source and not hub.moves(self.source)
+        except ModelError:  # no network at the moment
+            return False
+
+    def _take(self, found: hub.Found) -> None:
+        colouriser = Colouriser(hub.load(found), name=str(found))
+        if not colouriser.predict(self.example.convert("L")).abs().max() > 1 / 255:
+            raise ModelError(f"{found} leaves the example grey; use another revision")
+        self.colouriser, self.found = colouriser, found

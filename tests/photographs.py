@@ -1,0 +1,20 @@
+"""A few real photographs, with free licences, that a package brings along."""
+
+import random
+from pathlib import Path
+
+from PIL import Image
+from skimage import data
+
+
+def write_handful(folder: Path) -> Path:
+    """Write 30 small colour photographs into a folder, parts of four real ones; return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = [Image.fromarray(load()) for load in (data.chelsea, data.astronaut, data.coffee)]
+    sources.append(Image.fromarray(data.rocket()).crop((0, 200, 640, 427)))
+    place = random.Random(0)
+    for index in range(30):
+        source = sources[index % len(sources)]
+        left, top = (place.randrange(side - 120) for side in source.size)
+        source.crop((left, top, left + 120, top + 120)).save(folder / f"photo_{index}.png")
+    return folder
