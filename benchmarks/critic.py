@@ -3,13 +3,15 @@
     python -m benchmarks.critic RUN [--only NAME ...]
 
 From the generator of a run's first stage, each variant of the recipe trains its own critic and then
-the GAN, on the training photographs of the critic's stage and at a smaller size, all with the same
-seed, and colours the validation photographs. A variant that is done is not run again.
+the GAN, on some of the training photographs and at a smaller size, all with the same seed, and
+colours validation photographs. The table's first rows are what it starts from: the photographs in
+grey, and the generator alone. A variant that is done is not run again.
 """
 
 import argparse
 import csv
 import dataclasses
+import json
 import logging
 import shutil
 import time
@@ -17,21 +19,26 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from colouriser import Colouriser
 from train.critic import train_critic
-from train.evaluate import table
+from train.evaluate import Rows, colour_all, photographs, table
 from train.gan import train_gan
-from train.prepare import pairs
+from train.metrics import Metrics
+from train.prepare import pairs, spaced
 from train.recipes import RECIPES, Recipe
 
 SHORT: dict[str, Any] = {
-    "fakes": None,  # all there are
+    "fakes": None,  # of those kept below, all
     "batch": 8,
     "gan_epochs": 1,
     "gan_size": 128,
     "critic_size": 128,
-    "watched": 400,  # all of the validation photographs
-    "average": 0.98,  # over the last steps: there are few
+    "watched": 200,
+    "average": 0.95,  # over the last steps: there are few
 }
+PHOTOGRAPHS = (
+    900  # of the training split: some 55 steps of the generator, and as many of the critic
+)
 REFERENCE = {  # the critic and the turns of the reference recipe
     name: getattr(RECIPES["reference"], name)
     for name in (
@@ -82,7 +89,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module=r"(torch|fastai)\.")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    rows: dict[str, dict[str, float]] = {}
+    rows = _start(options.run, RECIPES[options.recipe])
     for name in VARIANTS:
         recipe = dataclasses.replace(RECIPES[options.recipe], **SHORT, **VARIANTS[name])
         folder = options.run / "ablation" / name.replace(",", "").replace(" ", "-")
@@ -94,10 +101,29 @@ def main() -> None:
         if (folder / "gan" / "history.csv").exists():
             with open(folder / "gan" / "history.csv", newline="") as file:
                 last = list(csv.DictReader(file))[-1]
-            rows[name] = {title: float(last[key]) for key, title in COLUMNS.items()}
-    text = table(rows) + "\n"
+            rows[name] = {key: float(last[key]) for key in COLUMNS}
+    named = {row: {COLUMNS[k]: v for k, v in scores.items()} for row, scores in rows.items()}
+    text = table(named, list(COLUMNS.values())) + "\n"
     (options.run / "ablation" / "table.md").write_text(text)
     print(text)
+
+
+def _start(run: Path, recipe: Recipe) -> Rows:
+    """What all variants start from."""
+    path = run / "ablation" / "start.json"
+    if not path.exists():
+        truths = photographs(run, "valid", recipe.stored_size, SHORT["watched"])
+        metrics = Metrics(truths, ("psnr", "fid", "kid", "colourfulness"))
+        colouriser = Colouriser.load(run / "generator")
+        rows = {
+            "grey": metrics([t.convert("L").convert("RGB") for t in truths]),
+            "generator alone": metrics(colour_all(colouriser, truths, recipe.stored_size)),
+        }
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(
+            json.dumps({n: {f"valid_{k}": v for k, v in r.items()} for n, r in rows.items()})
+        )
+    return json.loads(path.read_text())
 
 
 def _train(recipe: Recipe, run: Path, folder: Path) -> None:
@@ -108,7 +134,9 @@ def _train(recipe: Recipe, run: Path, folder: Path) -> None:
             (folder / name).symlink_to((run / name).resolve())
     if not (folder / "pairs.csv").exists():
         seen = {path.stem for path in (run / "fakes").iterdir()}
-        kept = [(n, split) for split in ("train", "valid") for n in pairs(run, split) if n in seen]
+        train = spaced([name for name in pairs(run, "train") if name in seen], PHOTOGRAPHS)
+        valid = [name for name in pairs(run, "valid") if name in seen]
+        kept = [(n, "train") for n in train] + [(n, "valid") for n in valid]
         with open(folder / "pairs.csv", "w", newline="") as file:
             csv.writer(file).writerows([("name", "split"), *kept])
     train_critic(recipe, folder)

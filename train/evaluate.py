@@ -148,9 +148,9 @@ def _text(result: dict) -> str:
     return "\n\n".join([head, table(result["rows"]), worn, table(result["worn"]["rows"])]) + "\n"
 
 
-def table(rows: Rows) -> str:
-    """Rows of metrics in Markdown."""
-    names = list(rows["grey"])
+def table(rows: Rows, columns: Sequence[str] = ()) -> str:
+    """Rows of metrics in Markdown; the columns of the first row unless given."""
+    names = columns or list(rows["grey"])
     lines = [f"| | {' | '.join(n.replace('_', ' ') for n in names)} |"]
     lines.append("|---" * (len(names) + 1) + "|")
     for row, scores in rows.items():
