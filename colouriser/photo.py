@@ -2,7 +2,8 @@
 
 Reading applies the EXIF orientation, converts colour profiles to sRGB, brings 16 bit down to 8, and
 refuses what is no photograph or too large, before decoding it. Writing is atomic and keeps the
-original's transparency, resolution and what its EXIF says of camera, date and author.
+original's transparency, resolution and what its EXIF says of camera, date and author; the position
+only if asked for. A coloured file says in its XMP that an algorithm made the colour.
 """
 
 import io
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, ImageOps
+from PIL.PngImagePlugin import PngInfo
+from pillow_heif import register_heif_opener
 
 from .errors import PhotoError
 from .files import write_atomically
@@ -21,8 +24,9 @@ log = logging.getLogger(__name__)
 
 MAX_PIXELS = 150_000_000  # the largest photograph that is decoded; needs about 3 GB
 MAX_SIDE = 65_535  # JPEG's own limit; chroma is stretched to the whole width at once
+register_heif_opener()
 Image.init()  # registers all formats; Pillow would do it too late
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
 READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
 # Formats that can be written, and how: so that luma comes back within 1/255 (JPEG: but for single
 # pixels). Any smaller JPEG or lossy WebP would change the photograph, which is to stay as it is.
@@ -45,6 +49,20 @@ DROPPED_TAGS = (
     Tag.ExifImageWidth,
     Tag.ExifImageHeight,
 )
+ORIGINAL_SIDE = 1024  # longest side of the copy that is kept of a photograph in colour
+IN_COLOUR = 4.0  # of 255: spread of chroma that no tint, such as sepia's, explains
+# What the press calls a photograph that a trained algorithm has added to: IPTC's digital source
+# type (https://cv.iptc.org/newscodes/digitalsourcetype/).
+SOURCE_TYPE = "compositeWithTrainedAlgorithmicMedia"
+XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/{SOURCE_TYPE}"/>
+</rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>"""
+XMP_TAG = 700  # of TIFF
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,10 @@ class Photo:
     suffix: str  # of the format a copy is best written in, such as ".jpg"
     alpha: Image.Image | None = None  # mode "L", upright, for photographs with transparency
     exif: Image.Exif = field(default_factory=Image.Exif)  # without orientation and position
+    position: dict[int, Any] = field(default_factory=dict)  # the EXIF's GPS directory
     dpi: tuple[float, float] | None = None  # resolution of a scan, dots per inch
+    original: Image.Image | None = None  # if it was in colour: "RGB", upright, at most 1024 px
+    notices: tuple[str, ...] = ()  # what was not as one might expect, in a sentence each
 
 
 def suffixes() -> set[str]:
@@ -134,17 +155,37 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
 
 def _read(image: Image.Image, name: str) -> Photo:
     _check_size(image.size)
-    pages = getattr(image, "n_frames", 1)
+    pages, notices = getattr(image, "n_frames", 1), ()
     if pages > 1 and image.format != "MPO":
-        log.warning("%s: has %d pages or frames; only the first is used", name, pages)
+        notices = (f"has {pages} pages or frames; only the first is used",)
+        log.warning("%s: %s", name, notices[0])
     suffix, dpi = SUFFIXES.get(image.format or "", ".png"), image.info.get("dpi")
     image.load()
     exif = _kept_exif(image.getexif())
+    position = dict(image.getexif().get_ifd(ExifTags.IFD.GPSInfo))
     ImageOps.exif_transpose(image, in_place=True)
     image = _to_srgb(image)
     transparent = image.has_transparency_data
     alpha = image.convert("RGBA").getchannel("A") if transparent else None
-    return Photo(to_luma(image), suffix, alpha, exif, dpi)
+    original = _original(image)
+    return Photo(to_luma(image), suffix, alpha, exif, position, dpi, original, notices)
+
+
+def _original(image: Image.Image) -> Image.Image | None:
+    """A small copy of a photograph in colour; nothing of one in grey or in one tint."""
+    if image.mode.startswith(("1", "L;", "I", "F")) or image.mode in ("L", "LA", "La"):
+        return None
+    small = (
+        image.copy()
+        if max(image.size) <= ORIGINAL_SIDE
+        else image.reduce(max(1, max(image.size) // ORIGINAL_SIDE))
+    )
+    small = small.convert("RGB")
+    small.thumbnail((ORIGINAL_SIDE, ORIGINAL_SIDE))
+    planes = np.asarray(small.convert("YCbCr"), dtype=np.float32)[::4, ::4].reshape(-1, 3)
+    luma, chroma = planes[:, :1] - planes[:, :1].mean(), planes[:, 1:] - planes[:, 1:].mean(0)
+    tint = (luma * chroma).sum(0) / max(float((luma**2).sum()), 1.0)  # what luma explains
+    return small if (chroma - luma * tint).std() > IN_COLOUR else None
 
 
 def _kept_exif(exif: Image.Exif) -> Image.Exif:
@@ -198,14 +239,33 @@ def writable(path: Path) -> bool:
     return Image.registered_extensions().get(path.suffix.lower()) in SAVE
 
 
-def write(colour: Image.Image, path: str | Path, photo: Photo | None = None) -> None:
+def mark(colour: Image.Image) -> Image.Image:
+    """A copy of a coloured photograph with a small line in its corner that says what it is."""
+    marked, size = colour.copy(), max(10, round(min(colour.size) / 45))
+    ImageDraw.Draw(marked).text(
+        (colour.width - size, colour.height - size),
+        "Colour added by an algorithm",
+        "white",
+        ImageFont.load_default(size),
+        anchor="rs",
+        stroke_width=max(1, size // 12),
+        stroke_fill="black",
+    )
+    return marked
+
+
+def write(
+    colour: Image.Image, path: str | Path, photo: Photo | None = None, position: bool = False
+) -> None:
     """Write a coloured photograph. The file appears under its name only when it is complete.
 
     Args:
         colour: mode "RGB".
         path: where to; the suffix decides the format. JPEG is written at quality 100 with chroma
             at full size, WebP lossless, since anything smaller would change luma.
-        photo: the photograph it was made from, whose transparency and metadata are kept.
+        photo: the photograph it was made from, whose transparency and metadata are kept; without
+            it the file has no metadata at all.
+        position: keep the position (GPS) as well.
 
     Raises:
         PhotoError: the format cannot be written, or the file cannot (no space, no permission).
@@ -220,10 +280,10 @@ def write(colour: Image.Image, path: str | Path, photo: Photo | None = None) -> 
     if photo and photo.alpha and file_format in KEEPS_ALPHA:
         colour = colour.copy()
         colour.putalpha(photo.alpha)
-    with_exif = {"exif": photo.exif} if photo and file_format in KEEPS_EXIF else {}
+    metadata = _metadata(photo, file_format, position) if photo else {}
     try:
         try:
-            data = _encode(colour, file_format, options | with_exif)
+            data = _encode(colour, file_format, options | metadata)
         except Exception as error:  # EXIF that was read but cannot be written in this format
             log.warning("%s: written without EXIF (%s)", path.name, _reason(error))
             data = _encode(colour, file_format, options)
@@ -236,3 +296,21 @@ def _encode(image: Image.Image, file_format: str, options: dict[str, Any]) -> me
     buffer = io.BytesIO()
     image.save(buffer, file_format, **options)
     return buffer.getbuffer()
+
+
+def _metadata(photo: Photo, file_format: str, position: bool) -> dict[str, Any]:
+    """Options of Pillow's `save` that write EXIF and XMP."""
+    if file_format not in KEEPS_EXIF:
+        return {}
+    exif = Image.Exif()
+    exif.update(photo.exif)
+    exif.get_ifd(ExifTags.IFD.Exif).update(photo.exif.get_ifd(ExifTags.IFD.Exif))
+    if position:
+        exif.get_ifd(ExifTags.IFD.GPSInfo).update(photo.position)
+    if file_format == "TIFF":
+        exif[XMP_TAG] = XMP.encode()
+    if file_format == "PNG":
+        text = PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", XMP)
+        return {"exif": exif, "pnginfo": text}
+    return {"exif": exif} if file_format == "TIFF" else {"exif": exif, "xmp": XMP.encode()}
