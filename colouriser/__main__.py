@@ -17,8 +17,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .errors import ColouriserError
-from .photo import read, suffixes, writable, write
-from .pipeline import DETAIL, DETAIL_RANGE, VIVIDNESS_RANGE, Colouriser, check_range
+from .photo import mark, read, suffixes, writable, write
+from .pipeline import (
+    DETAIL,
+    DETAIL_RANGE,
+    TEMPERATURE_RANGE,
+    VIVIDNESS_RANGE,
+    Colouriser,
+    check_range,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,9 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             photo = read(source, name=str(source))
             colour = colouriser.colourise(
-                photo.luma, detail=options.detail, vividness=options.vividness
+                photo.luma,
+                detail=options.detail,
+                vividness=options.vividness,
+                temperature=options.temperature,
             )
-            write(colour, target, photo)
+            write(mark(colour) if options.mark else colour, target, photo, options.keep_position)
             counts["coloured"] += 1
         except ColouriserError as error:
             counts["failed"] += 1
@@ -76,12 +86,25 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--vividness", type=float, default=1.0, help="strength of colour, 0 to 4 (default: 1)"
     )
     parser.add_argument(
+        "--temperature",
+        type=float,
+        default=0.0,
+        help="of all colours, from -1 (bluish) to 1 (yellowish) (default: 0)",
+    )
+    parser.add_argument(
+        "--keep-position", action="store_true", help="keep where it was taken (GPS)"
+    )
+    parser.add_argument(
+        "--mark", action="store_true", help="write into a corner that the colour was added"
+    )
+    parser.add_argument(
         "--model", help="folder or Hub repository owner/name@revision; bundled weights unless given"
     )
     options = parser.parse_args(arguments)
     try:
         check_range("--detail", options.detail, DETAIL_RANGE)
         check_range("--vividness", options.vividness, VIVIDNESS_RANGE)
+        check_range("--temperature", options.temperature, TEMPERATURE_RANGE)
     except ColouriserError as error:
         parser.error(str(error))
     if os.path.exists(options.output) and not os.path.isdir(options.output):

@@ -24,6 +24,8 @@ from .photo import to_luma
 DETAIL = 256  # the size the generator is trained at; below it sees too little, above too locally
 DETAIL_RANGE = (64, 1024)
 VIVIDNESS_RANGE = (0.0, 4.0)
+TEMPERATURE_RANGE = (-1.0, 1.0)
+WARM = (-0.05, 0.035)  # chroma (Cb, Cr) that temperature 1 adds: toward the colour of lamplight
 LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 RADIUS = 2  # of the guided filter's windows, in pixels of chroma
 SMOOTHNESS = 0.02**2  # luma variance below which the filter sees no edge: noise and film grain
@@ -61,7 +63,12 @@ class Colouriser:
         return cls(hub.load(found), device, str(found))
 
     def colourise(
-        self, image: Image.Image, *, detail: int = DETAIL, vividness: float = 1.0
+        self,
+        image: Image.Image,
+        *,
+        detail: int = DETAIL,
+        vividness: float = 1.0,
+        temperature: float = 0.0,
     ) -> Image.Image:
         """Colour a photograph.
 
@@ -70,6 +77,7 @@ class Colouriser:
                 applied.
             detail: the generator sees a copy of about detail × detail pixels; 64 to 1024.
             vividness: factor on chroma; 0 is grey, 1 what the generator says; 0 to 4.
+            temperature: what is added to all colours, from -1 (bluish) to 1 (yellowish).
 
         Returns:
             An upright "RGB" image of the same size, whose luma, Pillow's `convert("L")`, is within
@@ -78,10 +86,10 @@ class Colouriser:
         Raises:
             PhotoError: the image cannot be decoded or is too large.
             ModelError: the generator returned values that are not finite.
-            ColouriserError: detail or vividness is out of range.
+            ColouriserError: a setting is out of range.
         """
         luma = to_luma(image)
-        return self.merge(luma, self.predict(luma, detail), vividness)
+        return self.merge(luma, self.predict(luma, detail), vividness, temperature)
 
     def predict(self, luma: Image.Image, detail: int = DETAIL) -> Tensor:
         """Predict chroma: the slow, size-independent half of `colourise`, whose result can be kept.
@@ -111,27 +119,31 @@ class Colouriser:
         return coefficients
 
     @staticmethod
-    def merge(luma: Image.Image, coefficients: Tensor, vividness: float = 1.0) -> Image.Image:
+    def merge(
+        luma: Image.Image, coefficients: Tensor, vividness: float = 1.0, temperature: float = 0.0
+    ) -> Image.Image:
         """Bring chroma up to full size along the photograph's edges and merge it with its luma.
 
         Args:
             luma: mode "L", the photograph.
             coefficients: from `predict`.
-            vividness: see `colourise`.
+            vividness, temperature: see `colourise`.
 
         Returns:
             Mode "RGB", of luma's size.
 
         Raises:
-            ColouriserError: vividness is out of range.
+            ColouriserError: a setting is out of range.
         """
         check_range("vividness", vividness, VIVIDNESS_RANGE)
+        check_range("temperature", temperature, TEMPERATURE_RANGE)
         width, height = luma.size
         grey = torch.from_numpy(np.array(luma))
         out = torch.empty(3, height, width, dtype=torch.uint8)
         with torch.inference_mode():
             unit = torch.tensor([1, 1, WHITE, WHITE]).view(4, 1, 1)  # offsets in steps of 1/255
             scaled = coefficients * (vividness * unit)
+            scaled[2:] += torch.tensor(WARM).view(2, 1, 1) * (temperature * WHITE)
             for top, bottom, slope, offset in _bands(scaled, width, height):
                 band = grey[None, top:bottom].float()
                 distances = colour.offsets(torch.addcmul(offset, slope, band))

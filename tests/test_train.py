@@ -22,13 +22,14 @@ from safetensors.torch import load_file
 from torchvision import models
 
 from colouriser import Colouriser, colour
+from colouriser.compare import colourfulness
 from colouriser.hub import BUNDLED, WEIGHTS
 from train.__main__ import STEPS, main
 from train.aging import age
 from train.critic import CriticError, new_critic
 from train.evaluate import worn_pair
 from train.gan import gan_learner
-from train.metrics import Metrics, colourfulness
+from train.metrics import Metrics
 from train.prepare import pairs, split_by_hash
 from train.recipes import RECIPES
 from train.record import data_hash

@@ -21,19 +21,10 @@ from torchmetrics.image import (
 from torchmetrics.image.fid import NoTrainInceptionV3
 
 from colouriser import ColouriserError
+from colouriser.compare import colourfulness
 
 BATCH = 32
 KID_SUBSET = 50  # photographs per estimate; KID is unbiased at any size
-
-
-def colourfulness(image: Image.Image) -> float:
-    """Colourfulness of an RGB image, 0 for grey, about 30 for an average photograph.
-
-    M3 of Hasler & Süsstrunk, Measuring colourfulness in natural images, 2003.
-    """
-    red, green, blue = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)
-    rg, yb = red - green, (red + green) / 2 - blue
-    return float(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
 
 
 class Inception(nn.Module):
