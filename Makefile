@@ -10,11 +10,17 @@ BIN := .venv/bin
 app: .venv/app
 	$(BIN)/python app.py
 
-test: .venv/test
+test: .venv/test .venv/browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# Chromium: the machine's own, Debian's, or else Playwright's.
+.venv/browser: .venv/test
+	command -v chromium || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y chromium; } \
+		|| $(BIN)/playwright install --with-deps chromium
+	touch $@
 
 hub-demo: .venv/test
 	$(BIN)/python -m tests.hub_demo

@@ -1,18 +1,27 @@
-"""The page: a black-and-white photograph goes in, a coloured one comes out.
+"""The page: black-and-white photographs go in, coloured ones come out.
 
     python app.py    # http://127.0.0.1:7860
 
 The environment variable COLOURISER_MODEL names another model than the bundled one: a folder or a
 Hub repository "owner/name@revision". If the revision is a branch, the page changes over to new
-commits while it runs.
+commits while it runs. texts.json holds what the page says, in each language.
+
+For programs there are two endpoints, /colourise and /colourise_many, and a server of tools for
+language models (MCP) with the same.
 """
 
+import json
 import logging
 import os
 import tempfile
 import time
 import warnings
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio reads it
 
@@ -26,111 +35,551 @@ from gradio.data_classes import ImageData
 from PIL import Image
 from torch import Tensor
 
-from colouriser import Colouriser, ColouriserError
+from colouriser import Colouriser, ColouriserError, hub
+from colouriser.compare import colourfulness, difference, psnr
 from colouriser.live import SECONDS, Live
-from colouriser.photo import Photo, read, write
+from colouriser.many import pack, photographs
+from colouriser.photo import Photo, mark, read, suffixes, write
 from colouriser.pipeline import DETAIL
 
-EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.jpg"))
-SHOWN_BY_BROWSERS = (".jpg", ".png", ".webp")
-BUTTONS: list = ["download", "fullscreen"]  # no button that would share it elsewhere
+HERE = Path(__file__).parent
+EXAMPLES = sorted((HERE / "examples").glob("*.jpg"))
+TEXTS: dict[str, dict[str, str]] = json.loads((HERE / "texts.json").read_text())
+SHOWN = 1600  # longest side of what the page shows; the download has all pixels
+BUTTONS: list = ["fullscreen"]  # none that would share it elsewhere; the download has its own
 KEEP_SECONDS = 3600  # uploads and results are deleted after an hour
+MAX_BYTES = 200_000_000  # of an upload
+KEPT_ANSWERS = 64  # of the network, 260 kB each: a change of vividness need not ask it again
+QUEUE = 64  # people who may wait
+AT_ONCE = 2  # the generator is thread-safe, and decoding leaves a core idle
 FONT = ("system-ui", "sans-serif")  # the default theme would fetch its fonts from the internet
+TYPES = [*sorted(suffixes()), ".zip"]
+CSS = """
+.gradio-container {max-width: 1280px !important; margin: 0 auto !important}
+.gradio-container > main, .gradio-container main > .wrap {width: 100%}
+#studio {display: grid; grid-template: "photo result" auto "more result" 1fr / 1fr 2fr; gap: 16px}
+#upload {grid-area: photo} #result {grid-area: result} #more {grid-area: more}
+.dark {--color-accent: #a5b4fc}
+@media (max-width: 800px) {
+  #studio {grid-template: "photo" auto "result" auto "more" auto / minmax(0, 1fr)}
+}
+"""
+COLUMNS = {  # of the evaluation, and what the page calls them
+    "psnr": "PSNR dB ↑",
+    "ssim": "SSIM ↑",
+    "lpips": "LPIPS ↓",
+    "fid": "FID ↓",
+    "kid": "KID ↓",
+    "colourfulness": "colourfulness",
+}
+DIAGRAM = """
+<svg viewBox="0 0 900 150" role="img" aria-label="{diagram}" style="max-width: 900px; width: 100%"
+ font-family="system-ui, sans-serif" font-size="15" text-anchor="middle" fill="currentColor"
+ stroke="currentColor">
+<g fill="none" stroke-width="1.5">
+<rect x="5" y="15" width="150" height="44" rx="8"/>
+<rect x="215" y="90" width="130" height="44" rx="8"/>
+<rect x="405" y="90" width="130" height="44" rx="8"/>
+<rect x="595" y="90" width="130" height="44" rx="8"/>
+<rect x="745" y="15" width="150" height="44" rx="8"/>
+<path d="M155 37H738m-7-5 8 5-8 5M80 59v53H208m-7-5 8 5-8 5"/>
+<path d="M345 112h53m-7-5 8 5-8 5M535 112h53m-7-5 8 5-8 5"/>
+<path d="M725 112h95V66m-5 7 5-8 5 8"/></g>
+<g stroke="none"><text x="80" y="42">{photograph}</text><text x="280" y="117">{box_small}</text>
+<text x="470" y="117">{box_generator}</text><text x="660" y="117">{box_filter}</text>
+<text x="820" y="42">{box_result}</text><text x="445" y="28">{box_luma}</text></g></svg>
+"""
+say = gr.I18n(**TEXTS)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person can choose."""
+
+    detail: float = DETAIL  # size of the copy that the network sees, 64 to 512
+    vividness: float = 1.0  # strength of the colours, 0 to 2
+    temperature: float = 0.0  # from -1, bluish, to 1, yellowish
+    format: str = "original"  # or "png"
+    position: bool = False  # keep where it was taken (GPS)
+    mark: bool = False  # write into a corner that the colour was added
+
+
+@dataclass(frozen=True)
+class Result:
+    """A coloured photograph."""
+
+    photo: Photo
+    colour: Image.Image
+    model: str
+    seconds: float
+
+
+class Studio:
+    """Colours uploads with the model of the moment, and keeps the network's last answers."""
+
+    def __init__(self, live: Live) -> None:
+        self.live, self.answers, self.lock = live, OrderedDict[tuple, Tensor](), Lock()
+        # On ZeroGPU a GPU is lent for the time of this call.
+        self.predict = spaces.GPU(_predict) if spaces else _predict
+
+    def colourise(self, source: Any, settings: Settings, name: str, key: str = "") -> Result:
+        """Colour a photograph.
+
+        Args:
+            source: path or open binary file.
+            settings: see there.
+            name: what error messages call it.
+            key: the network's answer is kept under it, unless it is empty.
+
+        Raises:
+            ColouriserError: it cannot be read, or a setting is out of range.
+        """
+        started = time.perf_counter()
+        photo, colouriser = read(source, name), self.live.colouriser
+        at = (key, settings.detail, colouriser.name)
+        with self.lock:
+            chroma = self.answers.get(at) if key else None
+        if chroma is None:
+            chroma = self.predict(colouriser, photo.luma, int(settings.detail))
+        if key:
+            with self.lock:
+                self.answers[at] = chroma
+                self.answers.move_to_end(at)
+                while len(self.answers) > KEPT_ANSWERS:
+                    self.answers.popitem(last=False)
+        colour = colouriser.merge(photo.luma, chroma, settings.vividness, settings.temperature)
+        colour = mark(colour) if settings.mark else colour
+        return Result(photo, colour, colouriser.name, time.perf_counter() - started)
+
+
+def _predict(colouriser: Colouriser, luma: Image.Image, detail: int) -> Tensor:
+    return colouriser.predict(luma, detail)
+
+
+def save(result: Result, settings: Settings, folder: Path, name: str) -> Path:
+    """Write a result at full size as NAME-colourised; returns the file."""
+    suffix = ".png" if settings.format == "png" else result.photo.suffix
+    path = folder / f"{Path(name).stem}-colourised{suffix}"
+    write(result.colour, path, result.photo, settings.position)
+    return path
 
 
 def build(live: Live) -> gr.Blocks:
     """The page."""
+    studio = Studio(live)
 
-    def predict(luma: Image.Image, detail: int) -> tuple[Tensor, str]:
-        colouriser = live.colouriser  # the same one for the whole photograph
-        return colouriser.predict(luma, detail), colouriser.name
-
-    if spaces:  # on ZeroGPU a GPU is lent for the time of this call
-        predict = spaces.GPU(predict)
-
-    def colourise(
-        file: str | None, detail: float, vividness: float
-    ) -> tuple[str | None, str | None, tuple[str, str] | None, str | None, str]:
-        """Colour a black-and-white photograph.
-
-        Returns the greyscale input, the coloured photograph, both for comparison, the coloured
-        photograph in the format of the original, and a line about how it was made.
-        """
+    def one(
+        file: str | None,
+        detail: float,
+        vividness: float,
+        temperature: float,
+        format: str,
+        position: bool,
+        marked: bool,
+        request: gr.Request,
+    ) -> list[Any]:
+        """Everything that the page shows of one photograph."""
+        texts = _texts(request)
         if file is None:
-            return None, None, None, None, ""
-        started = time.perf_counter()
+            nothing = gr.update(value=None, interactive=False)
+            return [None, None, None, gr.update(visible=False), None, None, None, "", nothing, ""]
+        settings = Settings(detail, vividness, temperature, format, position, marked)
         try:
-            photo = read(file)
-            chroma, model = predict(photo.luma, int(detail))
-            coloured = Colouriser.merge(photo.luma, chroma, vividness)
-            with tempfile.TemporaryDirectory() as folder:
-                files = _write(photo, coloured, Path(folder), Path(file).stem)
-                # Copied into gradio's cache, which it serves and cleans.
-                grey_file, shown_file, full_file = (
-                    str(download.move_resource_to_block_cache(path)) for path in files
-                )
+            result = studio.colourise(file, settings, Path(file).name, key=file)
+            with tempfile.TemporaryDirectory() as name:
+                download = _serve(comparison, save(result, settings, Path(name), file))
+                shown = _fit(result.colour, SHOWN)
+                stem = Path(file).stem
+                grey_file = _show(comparison, result.photo.luma, f"{stem}-greyscale", name)
+                colour_file = _show(comparison, shown, f"{stem}-colourised", name)
+                own_files, numbers = (None, None), ""
+                if result.photo.original:
+                    small = shown.resize(result.photo.original.size, Image.Resampling.LANCZOS)
+                    true = result.photo.original
+                    own_files = (
+                        _show(comparison, true, f"{stem}-original", name),
+                        _show(comparison, difference(small, true), f"{stem}-difference", name),
+                    )
+                    numbers = texts["numbers"].format(
+                        psnr=psnr(small, true), own=colourfulness(small), true=colourfulness(true)
+                    )
         except ColouriserError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        seconds = time.perf_counter() - started
-        note = f"{coloured.width} × {coloured.height} pixels in {seconds:.1f} s by {model}."
-        return grey_file, shown_file, (grey_file, shown_file), full_file, note
+        note = texts["note"].format(
+            width=result.colour.width,
+            height=result.colour.height,
+            seconds=result.seconds,
+            model=_called(result.model, texts),
+        )
+        for notice in result.photo.notices:
+            note = f"{note} {texts['notice'].format(notice=notice)}"
+        return [
+            (grey_file, colour_file),
+            grey_file,
+            colour_file,
+            gr.update(visible=own_files[0] is not None),
+            *own_files,
+            colour_file if own_files[0] else None,
+            numbers,
+            gr.update(value=download, interactive=True),
+            f"<small>{note}</small>",
+        ]
 
-    def state() -> str:
-        """Which model is live."""
-        notice = f"⚠ {live.notice}\n\n" if live.notice else ""
-        return f"{notice}<small>Model: {live.colouriser.name}</small>"
+    def many(
+        files: list[str] | None,
+        detail: float,
+        vividness: float,
+        temperature: float,
+        format: str,
+        position: bool,
+        marked: bool,
+        request: gr.Request,
+    ) -> Iterator[list[Any]]:
+        """The gallery, a line of progress with failures, and the archive, as it goes on."""
+        texts = _texts(request)
+        if not files:
+            raise gr.Error(texts["nothing"], print_exception=False)
+        settings = Settings(detail, vividness, temperature, format, position, marked)
+        shown: list[tuple[str, str]] = []
+        failures: list[str] = []
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            try:
+                entries = list(photographs(map(Path, files)))
+                results = colour_all(entries, settings, folder)
+                for done, (_, path, error) in enumerate(results, 1):
+                    if path is None:
+                        failures.append(str(error))
+                    else:
+                        with Image.open(path) as image:
+                            small = _fit(image.convert("RGB"), 512)
+                        stem = f"{path.stem}-small"
+                        shown.append((_show(gallery, small, stem, folder / "shown"), path.name))
+                    rest = (time.monotonic() - started) / done * (len(entries) - done)
+                    left = texts["left"].format(seconds=round(rest)) if rest >= 1 else ""
+                    text = texts["progress"].format(done=done, count=len(entries), left=left)
+                    yield [shown, text + _listed(texts["failed"], failures), gr.skip()]
+            except ColouriserError as error:
+                raise gr.Error(str(error), print_exception=False) from error
+            if not shown:
+                raise gr.Error(
+                    texts["none_coloured"] + _listed(" " + texts["failed"], failures),
+                    print_exception=False,
+                )
+            archive = folder / "colourised.zip"
+            pack(sorted((folder / "done").iterdir()), archive)
+            served = _serve(gallery, archive)
+        yield [gr.skip(), gr.skip(), gr.update(value=served, interactive=True)]
+
+    def colour_all(
+        entries: list[tuple[str, Any]], settings: Settings, folder: Path
+    ) -> Iterator[tuple[str, Path | None, ColouriserError | None]]:
+        """Colour photographs one after the other into FOLDER/done: name, file or why not."""
+        used: set[str] = set()
+        for name, opener in entries:
+            try:
+                with opener() as file:
+                    result = studio.colourise(file, settings, name)
+                stem, number = Path(name).stem, 2
+                while stem in used:
+                    stem, number = f"{Path(name).stem}-{number}", number + 1
+                used.add(stem)
+                yield name, save(result, settings, folder / "done", f"{stem}.x"), None
+            except ColouriserError as error:
+                yield name, None, error
+
+    def colourise(
+        photo: str,
+        detail: float = DETAIL,
+        vividness: float = 1.0,
+        temperature: float = 0.0,
+        format: str = "original",
+        keep_position: bool = False,
+        mark: bool = False,
+    ) -> str:
+        """Add plausible colours to a black-and-white photograph and return it at full size.
+
+        Args:
+            photo: the photograph: JPEG, PNG, WebP, TIFF, HEIC, AVIF, BMP or GIF.
+            detail: size of the copy that the network sees, from 64 to 512; 256 suits most.
+            vividness: strength of the colours, from 0 (grey) to 2; 1 is what the network says.
+            temperature: from -1 (bluish) to 1 (yellowish); 0 changes nothing.
+            format: "original" for the format of the photograph, or "png".
+            keep_position: keep the position (GPS) in the metadata.
+            mark: write into a corner that the colour was added by an algorithm.
+
+        Returns:
+            The coloured photograph as a file.
+        """
+        settings = Settings(detail, vividness, temperature, format, keep_position, mark)
+        try:
+            result = studio.colourise(photo, settings, Path(photo).name)
+            with tempfile.TemporaryDirectory() as folder:
+                return _serve(comparison, save(result, settings, Path(folder), photo))
+        except ColouriserError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def colourise_many(
+        photos: list[str],
+        detail: float = DETAIL,
+        vividness: float = 1.0,
+        temperature: float = 0.0,
+        format: str = "original",
+        keep_position: bool = False,
+        mark: bool = False,
+    ) -> tuple[str, dict[str, str]]:
+        """Add plausible colours to many black-and-white photographs.
+
+        Args:
+            photos: photographs, and zip archives of photographs.
+            detail: size of the copy that the network sees, from 64 to 512; 256 suits most.
+            vividness: strength of the colours, from 0 (grey) to 2; 1 is what the network says.
+            temperature: from -1 (bluish) to 1 (yellowish); 0 changes nothing.
+            format: "original" for the format of each photograph, or "png".
+            keep_position: keep the position (GPS) in the metadata.
+            mark: write into a corner that the colour was added by an algorithm.
+
+        Returns:
+            A zip archive with the coloured photographs, and why those that are not in it failed, by
+            name.
+        """
+        settings = Settings(detail, vividness, temperature, format, keep_position, mark)
+        failures: dict[str, str] = {}
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            try:
+                entries = list(photographs(map(Path, photos or [])))
+                for entry, path, error in colour_all(entries, settings, folder):
+                    if path is None:
+                        failures[entry] = str(error)
+            except ColouriserError as error:
+                raise gr.Error(str(error), print_exception=False) from error
+            if len(failures) == len(entries):
+                reasons = " ".join(failures.values())
+                text = f"{TEXTS['en']['none_coloured']} {reasons or TEXTS['en']['nothing']}"
+                raise gr.Error(text, print_exception=False)
+            archive = folder / "colourised.zip"
+            pack(sorted((folder / "done").iterdir()), archive)
+            return _serve(comparison, archive), failures
+
+    def state(request: gr.Request) -> str:
+        """Which model is live, and why it is not the one that was asked for."""
+        texts = _texts(request)
+        text = f"<small>{texts['model'].format(model=_called(live.colouriser.name, texts))}</small>"
+        return f"{texts['fallback'].format(notice=live.notice)}\n\n{text}" if live.notice else text
+
+    def about(request: gr.Request) -> tuple[str, str, str | None]:
+        """How it works, how good the live model is, and its figure."""
+        texts, (scores, figure) = _texts(request), hub.evaluation(live.found)
+        rows = "".join(
+            f"| {texts['row_' + row]} | "
+            + " | ".join(_number(scores[row], c) for c in COLUMNS)
+            + " |\n"
+            for row in ("grey", "generator", "gan", "truth")
+            if row in scores
+        )
+        head = f"| | {' | '.join(COLUMNS.values())} |\n" + "|---" * (len(COLUMNS) + 1) + "|\n"
+        table = head + rows if rows else texts["no_table"]
+        name = _called(live.colouriser.name, texts)
+        text = texts["about_text"].format(model=name, table=table)
+        return DIAGRAM.format(**texts), text, _serve(comparison, figure) if figure else None
 
     with gr.Blocks(
         title="Colouriser", analytics_enabled=False, delete_cache=(600, KEEP_SECONDS)
     ) as demo:
-        gr.Markdown(
-            "# Colouriser\nAdd a black-and-white photograph and see it in colour. "
-            "Colours are plausible, not necessarily true."
-        )
-        with gr.Row():
-            with gr.Column(scale=1, min_width=280):
+        gr.Markdown("# Colouriser")
+        gr.Markdown(say("intro"))
+        with gr.Tab(say("one")), gr.Row(elem_id="studio"):
+            with gr.Column(elem_id="upload"):
                 photo = gr.Image(
-                    label="Photograph", type="filepath", sources=["upload", "clipboard"], height=280
+                    label=say("photograph"),
+                    type="filepath",
+                    sources=["upload", "webcam", "clipboard"],
+                    height=230,
+                    elem_id="photo",
                 )
-                detail = gr.Slider(
-                    64,
-                    512,
-                    value=DETAIL,
-                    step=32,
-                    label="Detail",
-                    info="How large the photograph is that the network sees.",
+            with gr.Column(elem_id="result"):
+                with gr.Tabs():
+                    with gr.Tab(say("compare")):
+                        comparison = gr.ImageSlider(
+                            label=say("compare_label"),
+                            max_height=430,
+                            interactive=False,
+                            buttons=BUTTONS,
+                            elem_id="comparison",
+                        )
+                    with gr.Tab(say("side")), gr.Row():
+                        grey = _picture("grey", 400)
+                        colour = _picture("colour", 400)
+                    with gr.Tab(say("original"), visible=False) as original:
+                        with gr.Row():
+                            true = _picture("true", 350)
+                            again = _picture("colour", 350)
+                            differing = _picture("difference", 350)
+                        numbers = gr.Markdown()
+                download = gr.DownloadButton(
+                    say("download"), variant="primary", interactive=False, elem_id="download"
                 )
-                vividness = gr.Slider(
-                    0,
-                    2,
-                    value=1,
-                    step=0.05,
-                    label="Vividness",
-                    info="How strong the colours are.",
+                note = gr.Markdown(elem_id="note")
+            with gr.Column(elem_id="more"):
+                gr.Examples(
+                    [[str(path)] for path in EXAMPLES],
+                    [photo],
+                    label=say("examples"),
+                    examples_per_page=12,
                 )
-                gr.Examples([[str(path)] for path in EXAMPLES], [photo], examples_per_page=12)
+                with gr.Accordion(say("settings"), open=False, elem_id="settings"):
+                    settings = _settings()
+        with gr.Tab(say("many")), gr.Row():
+            with gr.Column(scale=1, min_width=300):
+                files = gr.File(
+                    label=say("files"), file_count="multiple", file_types=TYPES, height=200
+                )
+                start = gr.Button(say("start"), variant="primary")
+                cancel = gr.Button(say("cancel"))
+                with gr.Accordion(say("settings"), open=False):
+                    settings_many = _settings()
             with gr.Column(scale=2, min_width=320):
-                comparison = gr.ImageSlider(label="Compare", height=420, interactive=False)
-                with gr.Row():
-                    grey = gr.Image(
-                        label="Greyscale input", height=240, interactive=False, buttons=BUTTONS
-                    )
-                    colour = gr.Image(
-                        label="Colourised output", height=240, interactive=False, buttons=BUTTONS
-                    )
-                download = gr.DownloadButton("Download at full size", variant="primary")
-                note = gr.Markdown()
-        model = gr.Markdown()
+                gallery = gr.Gallery(
+                    label=say("results"),
+                    columns=4,
+                    height=400,
+                    object_fit="contain",
+                    buttons=BUTTONS,
+                )
+                progress = gr.Markdown(elem_id="progress")
+                archive = gr.DownloadButton(say("zip"), interactive=False, elem_id="zip")
+        with gr.Tab(say("about")):
+            diagram = gr.HTML()
+            explanation = gr.Markdown()
+            figure = gr.Image(
+                label=say("figure"),
+                alt_text="Greyscale, generated and true photographs side by side",
+                interactive=False,
+                buttons=BUTTONS,
+                elem_id="figure",
+            )
+        model = gr.Markdown(elem_id="model")
+
         demo.load(state, None, model, api_name="model")
+        demo.load(about, None, [diagram, explanation, figure], api_visibility="private")
+        detail, vividness, temperature, form, *boxes = settings
         gr.on(
-            [photo.change, detail.release, vividness.release],
-            colourise,
-            [photo, detail, vividness],
-            [grey, colour, comparison, download, note],
-            api_name="colourise",
-            concurrency_limit=2,  # the generator is thread-safe, and decoding leaves a core idle
+            [photo.change, *(s.release for s in (detail, vividness, temperature))]
+            + [box.input for box in (form, *boxes)],
+            one,
+            [photo, *settings],
+            [comparison, grey, colour, original, true, differing, again, numbers, download, note],
+            concurrency_limit=AT_ONCE,
+            concurrency_id="colour",
+            trigger_mode="always_last",
+            api_visibility="private",
         )
+        work = start.click(
+            many,
+            [files, *settings_many],
+            [gallery, progress, archive],
+            concurrency_limit=AT_ONCE,
+            concurrency_id="colour",
+            api_visibility="private",
+        )
+        cancel.click(None, cancels=[work], api_visibility="private")
+        _endpoint(colourise, gr.File(visible=False), [gr.File(visible=False)])
+        _endpoint(
+            colourise_many,
+            gr.File(visible=False, file_count="multiple"),
+            [gr.File(visible=False), gr.JSON(visible=False)],
+        )
+    demo.queue(max_size=QUEUE)
     return demo
+
+
+def _endpoint(function: Any, source: gr.File, outputs: list[Any]) -> None:
+    """An endpoint for programs, with the function's name, arguments and documentation."""
+    inputs = [
+        source,
+        gr.Number(DETAIL, visible=False, label="detail"),
+        gr.Number(1.0, visible=False, label="vividness"),
+        gr.Number(0.0, visible=False, label="temperature"),
+        gr.Textbox("original", visible=False, label="format"),
+        gr.Checkbox(False, visible=False, label="keep_position"),
+        gr.Checkbox(False, visible=False, label="mark"),
+    ]
+    gr.Button(visible=False).click(
+        function,
+        inputs,
+        outputs,
+        api_name=function.__name__,
+        concurrency_limit=AT_ONCE,
+        concurrency_id="colour",
+    )
+
+
+def _settings() -> list[Any]:
+    """Controls for `Settings`, in its order."""
+    return [
+        gr.Slider(64, 512, DETAIL, step=32, label=say("detail"), info=say("detail_info")),
+        gr.Slider(0, 2, 1, step=0.05, label=say("vividness"), info=say("vividness_info")),
+        gr.Slider(-1, 1, 0, step=0.05, label=say("temperature"), info=say("temperature_info")),
+        gr.Radio(
+            [(say("format_original"), "original"), ("PNG", "png")],
+            value="original",
+            label=say("format"),
+            info=say("format_info"),
+        ),
+        gr.Checkbox(label=say("position"), info=say("position_info")),
+        gr.Checkbox(label=say("mark"), info=say("mark_info")),
+    ]
+
+
+def _picture(label: str, height: int) -> gr.Image:
+    return gr.Image(
+        label=say(label), height=height, interactive=False, buttons=BUTTONS, min_width=200
+    )
+
+
+def _texts(request: gr.Request | None) -> dict[str, str]:
+    """What the page says in the browser's language."""
+    wanted = request.headers.get("accept-language", "") if request else ""
+    for part in wanted.split(","):
+        language = part.partition(";")[0].strip()[:2].lower()
+        if language in TEXTS:
+            return TEXTS[language]
+    return TEXTS["en"]
+
+
+def _called(model: str, texts: dict[str, str]) -> str:
+    return texts["bundled"] if model == TEXTS["en"]["bundled"] else model
+
+
+def _number(scores: dict[str, float], name: str) -> str:
+    return f"{scores[name]:.3g}" if name in scores else ""
+
+
+def _fit(image: Image.Image, side: int) -> Image.Image:
+    """The image, or a smaller copy whose longest side is `side`."""
+    scale = side / max(image.size)
+    if scale >= 1:
+        return image
+    size = [max(1, round(length * scale)) for length in image.size]
+    return image.resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _show(component: Any, image: Image.Image, name: str, folder: str | Path) -> str:
+    """An image as the page shows it: at most 1600 px, lossless WebP."""
+    path = Path(folder) / f"{name}.webp"
+    write(_fit(image, SHOWN).convert("RGB"), path)
+    return _serve(component, path)
+
+
+def _serve(component: Any, path: Path) -> str:
+    """Moves a file into gradio's cache, which it serves and cleans."""
+    return str(component.move_resource_to_block_cache(path))
+
+
+def _listed(title: str, failures: list[str]) -> str:
+    return "".join([f"\n\n{title}\n\n", *(f"- {f}\n" for f in failures)]) if failures else ""
 
 
 def _uploaded(_: gr.Image, payload: ImageData | None) -> str | None:
@@ -140,19 +589,6 @@ def _uploaded(_: gr.Image, payload: ImageData | None) -> str | None:
 # gr.Image would decode uploads itself and refuse what it does not know with an error of its own;
 # reading is colouriser's work. On the class, since a click on an example makes the component anew.
 gr.Image.preprocess = _uploaded
-
-
-def _write(photo: Photo, coloured: Image.Image, folder: Path, name: str) -> tuple[Path, Path, Path]:
-    """Write the grey and the coloured photograph as browsers show them, and the one to download."""
-    download = folder / f"{name}-colourised{photo.suffix}"
-    write(coloured, download, photo)
-    suffix = photo.suffix if photo.suffix in SHOWN_BY_BROWSERS else ".png"
-    grey = folder / f"{name}-greyscale{suffix}"
-    write(photo.luma.convert("RGB"), grey)
-    shown = download.with_suffix(suffix)
-    if shown != download:
-        write(coloured, shown)
-    return grey, shown, download
 
 
 def main() -> None:
@@ -166,9 +602,31 @@ def main() -> None:
     except ColouriserError as error:
         raise SystemExit(f"error: {error}") from error
     live.follow(float(os.environ.get("COLOURISER_LOOK_SECONDS", SECONDS)))
-    demo = build(live)
-    theme = gr.themes.Default(font=FONT, font_mono=("monospace",))
-    demo.launch(theme=theme, run_history=False)
+    launch(build(live))
+
+
+def launch(demo: gr.Blocks, **options: Any) -> str:
+    """Serve the page; returns its address."""
+    theme = gr.themes.Default(
+        primary_hue=gr.themes.colors.indigo, font=FONT, font_mono=("monospace",)
+    ).set(
+        button_primary_background_fill="*primary_600",  # white on it has enough contrast
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_700",
+        color_accent="*primary_600",
+    )
+    result = demo.launch(
+        theme=theme,
+        css=CSS,
+        i18n=say,
+        run_history=False,
+        max_file_size=MAX_BYTES,
+        footer_links=["api", "settings"],
+        mcp_server=True,
+        **options,
+    )
+    return result[1]
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import torch
 from httpx2 import HTTPError  # what huggingface_hub lets through
-from huggingface_hub import HfApi, get_cached_repo_tree, snapshot_download
+from huggingface_hub import HfApi, get_cached_repo_tree, hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
+    EntryNotFoundError,
     HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
@@ -167,6 +168,26 @@ def _explained(source: str) -> Iterator[None]:
     except (HTTPError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"cannot get {source} from the Hub ({reason}); try again later") from error
+
+
+def evaluation(found: Found) -> tuple[dict[str, dict[str, float]], Path | None]:
+    """How good a model is, if that lies beside it: rows of metrics, and a picture of results."""
+    names = ("evaluation.json", "figure.jpg")
+    paths = [found.folder / name for name in names]
+    if found.commit:
+        repository = found.name.partition("@")[0]
+        names = ("evaluation.json", "figures/test-gan-spaced.jpg")
+        try:
+            paths = [
+                Path(hf_hub_download(repository, name, revision=found.commit)) for name in names
+            ]
+        except (HTTPError, OSError, ValueError, EntryNotFoundError):
+            return {}, None
+    try:
+        rows = json.loads(paths[0].read_text())["rows"]
+    except (OSError, ValueError, KeyError, TypeError):
+        rows = {}
+    return rows, paths[1] if paths[1].exists() else None
 
 
 def load(found: Found) -> Generator:

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -28,7 +29,7 @@ def photographs(files: Iterable[Path]) -> Iterator[tuple[str, Opener]]:
         if zipfile.is_zipfile(file) and file.suffix.lower() == ".zip":
             found += _in_archive(file)
         else:
-            found.append((file.name, lambda file=file: open(file, "rb")))
+            found.append((file.name, partial(file.open, "rb")))
         if len(found) > MOST:
             raise PhotoError(f"more than {MOST} photographs; give them in parts")
     yield from found

@@ -14,7 +14,7 @@ from colouriser.hub import CONFIG, WEIGHTS, find, load
 from .publish import files, hub_errors
 
 ROOT = Path(__file__).parent.parent
-NEEDED = ("app.py", "requirements.txt", "LICENSE", "colouriser/**/*", "examples/*")
+NEEDED = ("app.py", "texts.json", "requirements.txt", "LICENSE", "colouriser/**/*", "examples/*")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def publish_space(space: Space, folder: Path) -> str:
 
 def gradio_version() -> str:
     """The version of gradio that requirements.txt pins."""
-    found = re.search(r"^gradio==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    found = re.search(r"^gradio\S*==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     if not found:
         raise ColouriserError("requirements.txt does not pin gradio; write gradio==VERSION")
     return found[1]
