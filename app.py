@@ -54,16 +54,29 @@ QUEUE = 64  # people who may wait
 AT_ONCE = 2  # the generator is thread-safe, and decoding leaves a core idle
 FONT = ("system-ui", "sans-serif")  # the default theme would fetch its fonts from the internet
 TYPES = [*sorted(suffixes()), ".zip"]
-CSS = """
-.gradio-container {max-width: 1280px !important; margin: 0 auto !important}
-.gradio-container > main, .gradio-container main > .wrap {width: 100%}
+# In the head, since gradio confines `css` to a part of the page.
+HEAD = """<style>
 #studio {display: grid; grid-template: "photo result" auto "more result" 1fr / 1fr 2fr; gap: 16px}
 #upload {grid-area: photo} #result {grid-area: result} #more {grid-area: more}
-.dark {--color-accent: #a5b4fc}
+#examples .grid-wrap, #examples .gallery-container {
+  height: auto !important; max-height: none !important; min-height: 0 !important}
+#examples .grid-container {
+  grid-template-columns: repeat(4, minmax(0, 1fr)) !important; grid-auto-rows: auto !important;
+  padding-top: 24px}
+#examples .gallery-item {height: auto !important}
+#examples .thumbnail-item {width: 100% !important; height: auto !important; aspect-ratio: 1}
+.dark {--color-accent: #a5b4fc !important}
+footer, footer *, .or {opacity: 1 !important; color: var(--body-text-color) !important}
 @media (max-width: 800px) {
+  .gradio-container .main {padding: 12px !important; width: 100%; max-width: 100vw !important}
+  .tab-container button {padding: 0 10px !important}
   #studio {grid-template: "photo" auto "result" auto "more" auto / minmax(0, 1fr)}
 }
-"""
+</style>
+<script>  // screen readers ignore the name of what has no role
+new MutationObserver(() => document.querySelectorAll(".empty[aria-label]:not([role])")
+  .forEach(e => e.setAttribute("role", "img"))).observe(document, {childList: true, subtree: true})
+</script>"""
 COLUMNS = {  # of the evaluation, and what the page calls them
     "psnr": "PSNR dB ↑",
     "ssim": "SSIM ↑",
@@ -423,11 +436,15 @@ def build(live: Live) -> gr.Blocks:
                 )
                 note = gr.Markdown(elem_id="note")
             with gr.Column(elem_id="more"):
-                gr.Examples(
-                    [[str(path)] for path in EXAMPLES],
-                    [photo],
+                examples = gr.Gallery(
+                    [str(path) for path in EXAMPLES],
                     label=say("examples"),
-                    examples_per_page=12,
+                    columns=4,
+                    height="auto",
+                    allow_preview=False,
+                    interactive=False,
+                    buttons=[],
+                    elem_id="examples",
                 )
                 with gr.Accordion(say("settings"), open=False, elem_id="settings"):
                     settings = _settings()
@@ -464,6 +481,7 @@ def build(live: Live) -> gr.Blocks:
 
         demo.load(state, None, model, api_name="model")
         demo.load(about, None, [diagram, explanation, figure], api_visibility="private")
+        examples.select(_example, None, photo, api_visibility="private")
         detail, vividness, temperature, form, *boxes = settings
         gr.on(
             [photo.change, *(s.release for s in (detail, vividness, temperature))]
@@ -533,6 +551,10 @@ def _settings() -> list[Any]:
     ]
 
 
+def _example(chosen: gr.SelectData) -> str:
+    return str(EXAMPLES[chosen.index])
+
+
 def _picture(label: str, height: int) -> gr.Image:
     return gr.Image(
         label=say(label), height=height, interactive=False, buttons=BUTTONS, min_width=200
@@ -587,7 +609,7 @@ def _uploaded(_: gr.Image, payload: ImageData | None) -> str | None:
 
 
 # gr.Image would decode uploads itself and refuse what it does not know with an error of its own;
-# reading is colouriser's work. On the class, since a click on an example makes the component anew.
+# reading is colouriser's work.
 gr.Image.preprocess = _uploaded
 
 
@@ -618,7 +640,7 @@ def launch(demo: gr.Blocks, **options: Any) -> str:
     )
     result = demo.launch(
         theme=theme,
-        css=CSS,
+        head=HEAD,
         i18n=say,
         run_history=False,
         max_file_size=MAX_BYTES,
