@@ -132,8 +132,13 @@ class Studio:
 
     def __init__(self, live: Live) -> None:
         self.live, self.answers, self.lock = live, OrderedDict[tuple, Tensor](), Lock()
+
+        def predict(luma: Image.Image, detail: int) -> tuple[str, Tensor]:
+            colouriser = live.colouriser
+            return colouriser.name, colouriser.predict(luma, detail)
+
         # On ZeroGPU a GPU is lent for the time of this call.
-        self.predict = spaces.GPU(_predict) if spaces else _predict
+        self.predict = spaces.GPU(predict) if spaces else predict
 
     def colourise(self, source: Any, settings: Settings, name: str, key: str = "") -> Result:
         """Colour a photograph.
@@ -148,25 +153,20 @@ class Studio:
             ColouriserError: it cannot be read, or a setting is out of range.
         """
         started = time.perf_counter()
-        photo, colouriser = read(source, name), self.live.colouriser
-        at = (key, settings.detail, colouriser.name)
+        photo, model = read(source, name), self.live.colouriser.name
         with self.lock:
-            chroma = self.answers.get(at) if key else None
+            chroma = self.answers.get((key, settings.detail, model))
         if chroma is None:
-            chroma = self.predict(colouriser, photo.luma, int(settings.detail))
+            model, chroma = self.predict(photo.luma, int(settings.detail))
         if key:
             with self.lock:
-                self.answers[at] = chroma
-                self.answers.move_to_end(at)
+                self.answers[key, settings.detail, model] = chroma
+                self.answers.move_to_end((key, settings.detail, model))
                 while len(self.answers) > KEPT_ANSWERS:
                     self.answers.popitem(last=False)
-        colour = colouriser.merge(photo.luma, chroma, settings.vividness, settings.temperature)
+        colour = Colouriser.merge(photo.luma, chroma, settings.vividness, settings.temperature)
         colour = mark(colour) if settings.mark else colour
-        return Result(photo, colour, colouriser.name, time.perf_counter() - started)
-
-
-def _predict(colouriser: Colouriser, luma: Image.Image, detail: int) -> Tensor:
-    return colouriser.predict(luma, detail)
+        return Result(photo, colour, model, time.perf_counter() - started)
 
 
 def save(result: Result, settings: Settings, folder: Path, name: str) -> Path:

@@ -35,6 +35,8 @@ SHORT: dict[str, Any] = {
     "critic_size": 128,
     "watched": 200,
     "average": 0.95,  # over the last steps: there are few
+    "blend_shares": (1.0,),  # the GAN's own generator
+    "blend_gains": (1.0,),
 }
 PHOTOGRAPHS = (
     900  # of the training split: some 55 steps of the generator, and as many of the critic

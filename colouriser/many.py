@@ -49,7 +49,10 @@ def _in_archive(file: Path) -> list[tuple[str, Opener]]:
                 raise PhotoError(f"{name}: more than the limit of {LARGEST // 1_000_000} MB")
             if entry.flag_bits & 1:
                 raise PhotoError(f"{name}: locked with a password; zip it without")
-            return zipfile.ZipFile(file).open(entry)  # type: ignore[return-value]
+            try:
+                return zipfile.ZipFile(file).open(entry)  # type: ignore[return-value]
+            except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+                raise PhotoError(f"{name}: damaged in its archive; zip it again") from error
 
         return read
 

@@ -280,13 +280,14 @@ def write(
     if photo and photo.alpha and file_format in KEEPS_ALPHA:
         colour = colour.copy()
         colour.putalpha(photo.alpha)
-    metadata = _metadata(photo, file_format, position) if photo else {}
     try:
         try:
+            metadata = _metadata(photo, file_format, position) if photo else {}
             data = _encode(colour, file_format, options | metadata)
         except Exception as error:  # EXIF that was read but cannot be written in this format
             log.warning("%s: written without EXIF (%s)", path.name, _reason(error))
-            data = _encode(colour, file_format, options)
+            metadata = _metadata(Photo(colour, path.suffix), file_format, False) if photo else {}
+            data = _encode(colour, file_format, options | metadata)
         write_atomically(path, lambda file: file.write(data))
     except Exception as error:
         raise PhotoError(f"{path.name}: cannot be written ({_reason(error)})") from error
@@ -304,13 +305,19 @@ def _metadata(photo: Photo, file_format: str, position: bool) -> dict[str, Any]:
         return {}
     exif = Image.Exif()
     exif.update(photo.exif)
-    exif.get_ifd(ExifTags.IFD.Exif).update(photo.exif.get_ifd(ExifTags.IFD.Exif))
-    if position:
-        exif.get_ifd(ExifTags.IFD.GPSInfo).update(photo.position)
+    details = photo.exif.get_ifd(ExifTags.IFD.Exif)
+    directories = {ExifTags.IFD.Exif: details} if details else {}
+    if position and photo.position:
+        directories[ExifTags.IFD.GPSInfo] = photo.position
+    for directory, tags in directories.items():
+        exif.get_ifd(directory).update(tags)
     if file_format == "TIFF":
         exif[XMP_TAG] = XMP.encode()
+        # Pillow writes directories into uncompressed files alone.
+        return {"exif": exif.tobytes(), "compression": "raw"} if directories else {"exif": exif}
+    data = exif.tobytes()  # of the object itself, Pillow would pass over new directories
     if file_format == "PNG":
         text = PngInfo()
         text.add_itxt("XML:com.adobe.xmp", XMP)
-        return {"exif": exif, "pnginfo": text}
-    return {"exif": exif} if file_format == "TIFF" else {"exif": exif, "xmp": XMP.encode()}
+        return {"exif": data, "pnginfo": text}
+    return {"exif": data, "xmp": XMP.encode()}

@@ -75,9 +75,10 @@ def train(*arguments: object) -> None:
 def colour(client: Client) -> str:
     """Colour an example on the page; what the page then says of its model."""
     example = ROOT / "examples" / "astronaut.jpg"
-    note = client.predict(handle_file(example), 256, 1.0, api_name="/colourise")[-1]
-    say(f"the page says: {note}")
-    return client.predict(api_name="/model")
+    say(f"coloured: {client.predict(handle_file(example), api_name='/colourise')}")
+    model = client.predict(api_name="/model")
+    say(f"the page says: {model}")
+    return model
 
 
 def _address(page: subprocess.Popen[str]) -> str:

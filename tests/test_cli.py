@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from .conftest import ROOT
 
@@ -101,3 +102,24 @@ def test_wrong_use(tmp_path: Path, scans: Path) -> None:
         assert (result.returncode, "Traceback" in result.stderr) == (code, False)
         assert message in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_settings(cat: Image.Image, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
+    cat.save(tmp_path / "cat.heic", exif=exif.tobytes())
+
+    def coloured(name: str, *settings: object) -> tuple[np.ndarray, dict]:
+        result = colour(tmp_path / "cat.heic", "-o", tmp_path / name, *settings)
+        assert result.returncode == 0, result.stderr
+        with Image.open(tmp_path / name / "cat.heic.png") as image:
+            position = image.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+            return np.asarray(image.convert("RGB"), float), dict(position)
+
+    plain, position = coloured("plain")
+    assert not position
+    warm, position = coloured("warm", "--temperature", 1, "--keep-position")
+    assert position
+    assert (warm - plain)[..., 0].mean() > 1 > -1 > (warm - plain)[..., 2].mean()
+    marked, _ = coloured("marked", "--mark")
+    assert 0 < (marked != plain).mean() < 0.1

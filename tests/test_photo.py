@@ -24,7 +24,7 @@ def test_formats(suffix: str, cat: Image.Image, tmp_path: Path) -> None:
     assert error.max() == 0 if suffix != ".jpg" else error.max() <= 1
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".jp2", ".ppm"])
+@pytest.mark.parametrize("suffix", [".gif", ".jp2", ".ppm", ".heic", ".avif"])
 def test_formats_that_become_png(suffix: str, cat: Image.Image, tmp_path: Path) -> None:
     cat.save(tmp_path / f"cat{suffix}")
     assert photo.read(tmp_path / f"cat{suffix}").suffix == ".png"
@@ -54,7 +54,10 @@ def test_every_mode_comes_back(mode: str, suffix: str, cat: Image.Image, tmp_pat
         assert written.mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
 
 
-def test_metadata_is_kept_but_not_the_position(cat: Image.Image, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_metadata_is_kept_but_not_the_position(
+    suffix: str, cat: Image.Image, tmp_path: Path
+) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Model] = "Box Brownie"
     exif[ExifTags.Base.Orientation] = 6
@@ -63,15 +66,79 @@ def test_metadata_is_kept_but_not_the_position(cat: Image.Image, tmp_path: Path)
     cat.save(tmp_path / "cat.jpg", exif=exif, dpi=(600, 600))
     read = photo.read(tmp_path / "cat.jpg")
     assert read.luma.size == cat.size[::-1]
-    photo.write(read.luma.convert("RGB"), tmp_path / "out.jpg", read)
-    with Image.open(tmp_path / "out.jpg") as written:
-        assert written.info["dpi"] == (600, 600)
+    photo.write(read.luma.convert("RGB"), tmp_path / f"out{suffix}", read)
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        if suffix != ".webp":
+            assert written.info["dpi"] == pytest.approx((600, 600), abs=0.1)
         kept = written.getexif()
         assert kept[ExifTags.Base.Model] == "Box Brownie"
         date = kept.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
         assert date == "1938:06:01 12:00:00"
         assert ExifTags.Base.Orientation not in kept
         assert not kept.get_ifd(ExifTags.IFD.GPSInfo)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_the_position_is_kept_if_asked_for(suffix: str, cat: Image.Image, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
+    cat.save(tmp_path / "cat.heic", exif=exif.tobytes())
+    out = tmp_path / f"out{suffix}"
+    photo.write(cat, out, photo.read(tmp_path / "cat.heic"), position=True)
+    with Image.open(out) as written:
+        position = written.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+        assert position[ExifTags.GPS.GPSLatitude] == (52.0, 31.0, 0.0)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_files_say_that_an_algorithm_made_the_colour(
+    suffix: str, cat: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / f"cat{suffix}")
+    photo.write(cat, tmp_path / f"out{suffix}", photo.read(tmp_path / f"cat{suffix}"))
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        xmp = written.tag_v2[700] if suffix == ".tif" else written.info["xmp"]
+    kind = b"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+    assert b'Iptc4xmpExt:DigitalSourceType="' + kind in xmp
+
+
+def test_exif_that_cannot_be_written_does_not_stop_the_rest(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "x" * 70_000  # more than a JPEG's EXIF holds
+    cat.save(tmp_path / "cat.png", exif=exif)
+    photo.write(cat, tmp_path / "out.jpg", photo.read(tmp_path / "cat.png"))
+    assert "written without EXIF" in caplog.text
+    assert b"compositeWithTrainedAlgorithmicMedia" in (tmp_path / "out.jpg").read_bytes()
+
+
+def test_a_photograph_in_colour_is_told_from_one_in_grey_or_sepia(
+    cat: Image.Image, tmp_path: Path
+) -> None:
+    large = cat.resize((3000, 2000))
+    large.save(tmp_path / "colour.jpg")
+    grey = cat.convert("L")
+    grey.convert("RGB").save(tmp_path / "grey.jpg")
+    sepia = [grey.point(lambda v, by=by: int(v * by)) for by in (1.0, 0.85, 0.65)]
+    Image.merge("RGB", sepia).save(tmp_path / "sepia.jpg")
+    original = photo.read(tmp_path / "colour.jpg").original
+    assert original
+    assert max(original.size) <= 1024
+    difference = np.asarray(original, float) - np.asarray(cat.resize(original.size), float)
+    assert np.abs(difference).mean() < 5
+    assert photo.read(tmp_path / "grey.jpg").original is None
+    assert photo.read(tmp_path / "sepia.jpg").original is None
+
+
+@pytest.mark.parametrize("size", [(40, 30), (451, 300), (4000, 500)])
+def test_the_mark_is_small_and_in_the_corner(size: tuple[int, int], cat: Image.Image) -> None:
+    plain = cat.resize(size)
+    changed = np.asarray(photo.mark(plain)) != np.asarray(plain)
+    assert changed.any()
+    if min(size) >= 300:
+        assert changed.mean() < 0.1
+        assert not changed[: size[1] // 2].any()
 
 
 def test_transparency_is_kept(cat: Image.Image, tmp_path: Path) -> None:
@@ -164,7 +231,9 @@ def test_first_page_with_a_warning(
     cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cat.save(tmp_path / "pages.tif", save_all=True, append_images=[cat.rotate(90)])
-    assert photo.read(tmp_path / "pages.tif").luma.size == cat.size
+    read = photo.read(tmp_path / "pages.tif")
+    assert read.luma.size == cat.size
+    assert read.notices == ("has 2 pages or frames; only the first is used",)
     assert "pages.tif: has 2 pages or frames; only the first is used" in caplog.text
 
 

@@ -438,8 +438,8 @@ def test_a_running_page_changes_over_to_a_new_commit(
     cat.save(tmp_path / "cat.png")
 
     def coloured() -> np.ndarray:
-        result = client.predict(handle_file(tmp_path / "cat.png"), 256, 1.0, api_name="/colourise")
-        with Image.open(result[1]) as image:
+        result = client.predict(handle_file(tmp_path / "cat.png"), api_name="/colourise")
+        with Image.open(result) as image:
             return np.array(image)
 
     first, one = state(hub)["tags"]["v1"], coloured()

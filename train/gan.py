@@ -36,9 +36,11 @@ from torch.nn import functional as F
 from colouriser import ColouriserError, Generator, colour
 from colouriser.hub import WEIGHTS, find, load
 
+from .blend import choose_blend
 from .checkpoint import load_model
 from .critic import CriticError, new_critic
 from .data import SameLuma, pair_loaders
+from .distributed import is_first
 from .generator import ChromaError, Watch, halves, imagenet
 from .perceptual import Features, perceptual_distance
 from .recipes import Recipe
@@ -246,7 +248,8 @@ def gan_learner(recipe: Recipe, run: Path, encoder_weights: Path | None = None) 
 
 
 def train_gan(recipe: Recipe, run: Path, encoder_weights: Path | None = None) -> None:
-    """Train both networks against each other; leaves the best epoch's generator in RUN/gan.
+    """Train both networks against each other; leaves the best epoch's generator in
+    RUN/gan/unblended, and its blend with the generator from before in RUN/gan.
 
     Args:
         recipe: decides losses and schedule.
@@ -260,7 +263,7 @@ def train_gan(recipe: Recipe, run: Path, encoder_weights: Path | None = None) ->
     set_seed(recipe.seed)
     learner = gan_learner(recipe, run, encoder_weights)
     game = learner.loss_func
-    watch = Watch(recipe, run, learner.model.average, "gan")
+    watch = Watch(recipe, run, learner.model.average, "gan", run / "gan" / "unblended")
 
     def after(epoch: int, row: Scores, best: float | None) -> float:
         row.pop("train_loss")  # both sides' mixed
@@ -281,6 +284,8 @@ def train_gan(recipe: Recipe, run: Path, encoder_weights: Path | None = None) ->
             recipe.gan_epochs, cbs=ParamScheduler({"lr": schedule}), start_epoch=first
         ),
     )
+    if is_first() and not (run / "gan" / WEIGHTS).exists():
+        choose_blend(recipe, run)
 
 
 def trained_critic(recipe: Recipe, run: Path, encoder_weights: Path | None = None) -> nn.Module:

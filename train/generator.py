@@ -144,8 +144,16 @@ def imagenet(encoder: str, path: Path | None = None) -> models.ResNet:
 class Watch:
     """After an epoch: colours validation photographs, measures them, keeps the best epoch."""
 
-    def __init__(self, recipe: Recipe, run: Path, generator: Generator, stage: str) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: Path,
+        generator: Generator,
+        stage: str,
+        kept: Path | None = None,  # where the best epoch is kept; RUN/STAGE unless given
+    ) -> None:
         self.generator, self.folder, self.size = generator, run / stage, recipe.stored_size
+        self.kept = kept or self.folder
         self.truths = photographs(run, "valid", self.size, recipe.watched)
         sets = [name for name in ("fid", "kid") if stage == "gan" and name in recipe.metrics]
         names = ("psnr", "colourfulness", *sets)
@@ -165,7 +173,7 @@ class Watch:
         score = self._score(scores)
         if best is not None and score <= best:
             return best
-        store(self.generator, self.folder)
+        store(self.generator, self.kept)
         return score
 
     def _score(self, scores: Scores) -> float:

@@ -50,6 +50,9 @@ class Recipe:
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
     replay: float = 0.0  # share of older outputs among those the critic sees
     average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
+    blend_shares: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0)  # of the GAN's weights (train/blend.py)
+    blend_gains: tuple[float, ...] = (1.0, 1.15, 1.3, 1.45)  # on chroma: averages are paler
+    psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
 
     metrics: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "kid", "colourfulness")
     watched: int = 128  # photographs of the validation split that are coloured after each epoch
@@ -101,6 +104,8 @@ RECIPES = {
             critic_turn=1000,  # no bound
             critic_threshold=0.65,  # fastai's examples' value
             average=0.0,  # the weights of the last step
+            blend_shares=(1.0,),
+            blend_gains=(1.0,),
         ),
         # A handful of photographs, about a minute: shows that the chain works, not a good colour.
         Recipe(
@@ -119,6 +124,8 @@ RECIPES = {
             gan_epochs=2,
             perceptual_weight=0.0,  # no download
             replay=0.5,
+            blend_shares=(0.5, 1.0),
+            blend_gains=(1.0,),
             metrics=("psnr", "ssim", "colourfulness"),  # these need no downloaded networks
             watched=4,
         ),
