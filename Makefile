@@ -1,11 +1,12 @@
-# make app        the page on http://127.0.0.1:7860
-# make test       format, lint, types and tests, as CI runs them
-# make hub-demo   retrain and republish, with a Hub on this computer
+# make app          the page on http://127.0.0.1:7860
+# make test         format, lint, types and tests, as CI runs them
+# make hub-demo     retrain and republish, with a Hub on this computer
+# make screenshots  those of docs/, anew
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: app test hub-demo
+.PHONY: app test hub-demo screenshots
 
 app: .venv/app
 	$(BIN)/python app.py
@@ -21,6 +22,9 @@ test: .venv/test .venv/browser
 	command -v chromium || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y chromium; } \
 		|| $(BIN)/playwright install --with-deps chromium
 	touch $@
+
+screenshots: .venv/test .venv/browser
+	$(BIN)/python -m tests.screenshots
 
 hub-demo: .venv/test
 	$(BIN)/python -m tests.hub_demo

@@ -205,7 +205,7 @@ def build(live: Live) -> gr.Blocks:
                 stem = Path(file).stem
                 grey_file = _show(comparison, result.photo.luma, f"{stem}-greyscale", name)
                 colour_file = _show(comparison, shown, f"{stem}-colourised", name)
-                own_files, numbers = (None, None), ""
+                own_files, numbers = tuple[str, ...](), ""
                 if result.photo.original:
                     small = shown.resize(result.photo.original.size, Image.Resampling.LANCZOS)
                     true = result.photo.original
@@ -230,9 +230,9 @@ def build(live: Live) -> gr.Blocks:
             (grey_file, colour_file),
             grey_file,
             colour_file,
-            gr.update(visible=own_files[0] is not None),
-            *own_files,
-            colour_file if own_files[0] else None,
+            gr.update(visible=bool(own_files)),
+            *(own_files or (None, None)),
+            colour_file if own_files else None,
             numbers,
             gr.update(value=download, interactive=True),
             f"<small>{note}</small>",

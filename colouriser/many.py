@@ -2,7 +2,6 @@
 
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -29,10 +28,14 @@ def photographs(files: Iterable[Path]) -> Iterator[tuple[str, Opener]]:
         if zipfile.is_zipfile(file) and file.suffix.lower() == ".zip":
             found += _in_archive(file)
         else:
-            found.append((file.name, partial(file.open, "rb")))
+            found.append((file.name, _opener(file)))
         if len(found) > MOST:
             raise PhotoError(f"more than {MOST} photographs; give them in parts")
     yield from found
+
+
+def _opener(file: Path) -> Opener:
+    return lambda: file.open("rb")
 
 
 def _in_archive(file: Path) -> list[tuple[str, Opener]]:

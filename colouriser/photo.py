@@ -155,7 +155,7 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
 
 def _read(image: Image.Image, name: str) -> Photo:
     _check_size(image.size)
-    pages, notices = getattr(image, "n_frames", 1), ()
+    pages, notices = getattr(image, "n_frames", 1), tuple[str, ...]()
     if pages > 1 and image.format != "MPO":
         notices = (f"has {pages} pages or frames; only the first is used",)
         log.warning("%s: %s", name, notices[0])

@@ -3,10 +3,9 @@
 import asyncio
 import base64
 import json
-import os
 import re
 import subprocess
-import threading
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import ExifTags, Image
+from torch import Tensor
 
 import app
 from colouriser import photo
@@ -195,7 +195,7 @@ def test_readme_python_client(url: str, cat: Image.Image, tmp_path: Path) -> Non
     cat.save(tmp_path / "photo.jpg")
     code = readme_blocks()["python"].replace("http://127.0.0.1:7860", url)
     result = subprocess.run(
-        [os.sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip().endswith("photo-colourised.jpg")
@@ -283,9 +283,9 @@ def test_the_networks_answer_is_kept(
     studio, asked = app.Studio(Live(None, cat)), []
     predict = studio.predict
 
-    def counted(*arguments: object) -> object:
-        asked.append(threading.get_ident())
-        return predict(*arguments)
+    def counted(luma: Image.Image, detail: int) -> tuple[str, Tensor]:
+        asked.append(detail)
+        return predict(luma, detail)
 
     monkeypatch.setattr(studio, "predict", counted)
     path = str(tmp_path / "cat.png")
@@ -294,7 +294,26 @@ def test_the_networks_answer_is_kept(
         for s in ({}, {"vividness": 1.5}, {"detail": 128})
     )
     assert len({plain, vivid, detailed}) == 3
-    assert len(asked) == 2  # vividness did not ask again
+    assert asked == [256, 128]  # vividness did not ask again
+
+
+def test_a_full_queue_says_so(
+    cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "QUEUE", 1)
+    monkeypatch.setattr(app, "AT_ONCE", 1)
+    cat.resize((3000, 2000)).save(tmp_path / "cat.png", compress_level=0)
+    demo = app.build(Live(None, cat))
+    address = app.launch(demo, prevent_thread_lock=True, quiet=True)
+    try:
+        client = Client(address, verbose=False)
+        file = handle_file(tmp_path / "cat.png")
+        jobs = [client.submit(file, api_name="/colourise") for _ in range(8)]
+        errors = [error for error in (job.exception() for job in jobs) if error]
+        assert 0 < len(errors) < 8  # some were coloured
+        assert all("Queue is full" in str(error) for error in errors)
+    finally:
+        demo.close()
 
 
 def test_the_page_and_its_examples_are_served(url: str) -> None:

@@ -1,53 +1,33 @@
 """The page in a real browser, as people use it."""
 
 import io
-import os
 import re
-import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import ExifTags, Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from colouriser import photo
 
-from .conftest import ROOT
-
-LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
-PATIENCE = 60_000  # milliseconds
+from .browser import LAPTOP, PATIENCE, PHONE, ROOT, chromium, running_page, upload
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The running page, as `python app.py` starts it."""
-    environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("page"))}
-    process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    found = (re.search(r"http://\S+", line) for line in process.stdout)
-    yield next(match[0] for match in found if match)
-    process.terminate()
-    process.wait()
+    with running_page(tmp_path_factory.mktemp("page")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium, or Playwright's."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -59,12 +39,6 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     opened.goto(url)
     yield opened
     context.close()
-
-
-def upload(page: Page, path: Path) -> None:
-    """Add a photograph and wait until it is coloured."""
-    page.locator("#photo input[type=file]").first.set_input_files(path)
-    expect(page.locator("#note")).to_contain_text("pixels", timeout=PATIENCE)
 
 
 def download(page: Page, button: str = "#download") -> tuple[str, bytes]:
@@ -246,7 +220,12 @@ def serious(page: Page) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["laptop", "phone"])
 def test_looks_and_accessibility(
-    size: str, scheme: str, browser: Browser, url: str, cat: Image.Image, tmp_path: Path
+    size: str,
+    scheme: Literal["light", "dark"],
+    browser: Browser,
+    url: str,
+    cat: Image.Image,
+    tmp_path: Path,
 ) -> None:
     viewport = {"laptop": LAPTOP, "phone": PHONE}[size]
     context = browser.new_context(viewport=viewport, color_scheme=scheme)

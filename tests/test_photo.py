@@ -97,7 +97,7 @@ def test_files_say_that_an_algorithm_made_the_colour(
     cat.save(tmp_path / f"cat{suffix}")
     photo.write(cat, tmp_path / f"out{suffix}", photo.read(tmp_path / f"cat{suffix}"))
     with Image.open(tmp_path / f"out{suffix}") as written:
-        xmp = written.tag_v2[700] if suffix == ".tif" else written.info["xmp"]
+        xmp = written.getexif()[700] if suffix == ".tif" else written.info["xmp"]
     kind = b"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
     assert b'Iptc4xmpExt:DigitalSourceType="' + kind in xmp
 

@@ -68,7 +68,6 @@ RECIPES = {
             "finetune",
             generator_epochs=3,
             generator_rate=5e-4,  # half: what is known should not be lost
-            gan_epochs=3,
         ),
         # One GPU with 16 GB, planned for half an hour; not run yet for want of a GPU.
         Recipe(
