@@ -37,7 +37,12 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-background-networking"],
+            args=[
+                "--no-sandbox",
+                "--disable-background-networking",
+                "--use-fake-device-for-media-stream",  # a camera that shows a test pattern
+                "--use-fake-ui-for-media-stream",
+            ],
         )
         yield browser
         browser.close()

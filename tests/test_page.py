@@ -37,6 +37,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     opened.goto(url)
+    expect(opened.locator("#model")).to_contain_text("Model", timeout=PATIENCE)  # all is there
     yield opened
     context.close()
 
@@ -75,6 +76,21 @@ def test_one_photograph(page: Page, cat: Image.Image, tmp_path: Path) -> None:
         luma = np.asarray(image.convert("L"), int) - np.asarray(photo.read(path).luma, int)
         assert np.abs(luma).max() <= 2
         assert np.ptp(np.asarray(image, int), axis=2).mean() > 3
+
+
+def test_an_example(page: Page) -> None:
+    page.locator("#examples button").nth(2).click()
+    expect(page.locator("#note")).to_contain_text("451 × 300 pixels in")
+    assert download(page)[0] == "cat-colourised.jpg"
+
+
+def test_the_camera(page: Page) -> None:
+    photograph = page.locator("#photo")
+    photograph.get_by_role("button", name="Capture from camera").click()
+    photograph.get_by_text("Click to Access Webcam").click()
+    photograph.get_by_role("button", name="capture photo").click()
+    expect(page.locator("#note")).to_contain_text("pixels in")
+    assert Image.open(io.BytesIO(download(page)[1])).width >= 320
 
 
 def test_dragging_the_line_compares(page: Page, cat: Image.Image, tmp_path: Path) -> None:
