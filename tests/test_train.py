@@ -23,9 +23,10 @@ from torchvision import models
 
 from colouriser import Colouriser, colour
 from colouriser.compare import colourfulness
-from colouriser.hub import BUNDLED, WEIGHTS
+from colouriser.hub import BUNDLED, WEIGHTS, find, load
 from train.__main__ import STEPS, main
 from train.aging import age
+from train.blend import blend
 from train.critic import CriticError, new_critic
 from train.evaluate import worn_pair
 from train.gan import gan_learner
@@ -84,6 +85,34 @@ def test_each_stage_changed_the_generator(run: Path) -> None:
     before, after = (load_file(run / stage / WEIGHTS) for stage in ("generator", "gan"))
     assert before.keys() == after.keys()
     assert not torch.equal(before["head.weight"], after["head.weight"])
+
+
+def test_a_blend_lies_between_two_generators(run: Path) -> None:
+    before, after = (load(find(run / stage)) for stage in ("generator", "gan/unblended"))
+    luma = torch.rand(1, 1, 64, 64)
+
+    def chroma(share: float, gain: float = 1.0) -> torch.Tensor:
+        with torch.inference_mode():
+            return blend(before, after, share, gain).eval()(luma)
+
+    with torch.inference_mode():
+        assert torch.equal(chroma(0), before.eval()(luma))
+        assert torch.allclose(chroma(1), after.eval()(luma), atol=1e-6)
+    assert not torch.equal(chroma(0.5), chroma(0))
+    assert not torch.equal(chroma(0.5), chroma(1))
+    assert torch.allclose(chroma(0.5, 1.2), chroma(0.5) * 1.2, atol=0.01)
+
+
+def test_the_blend_that_validation_chose_is_kept(run: Path) -> None:
+    with open(run / "gan" / "blends.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["share"]) for row in rows] == list(RECIPES["smoke"].blend_shares)
+    (chosen,) = (row for row in rows if row["chosen"] == "True")
+    before, after = (load(find(run / stage)) for stage in ("generator", "gan/unblended"))
+    kept = load(find(run / "gan")).state_dict()
+    share, gain = float(chosen["share"]), float(chosen["gain"])
+    expected = blend(before, after, share, gain).state_dict()
+    assert all(torch.allclose(kept[k].float(), v.float(), atol=1e-3) for k, v in expected.items())
 
 
 def test_evaluation(run: Path) -> None:
