@@ -13,6 +13,7 @@ language models (MCP) with the same.
 import json
 import logging
 import os
+import re
 import tempfile
 import time
 import warnings
@@ -20,10 +21,12 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio reads it
+# Uploads and results: a folder of its own, since all that is old in it is deleted.
+os.environ.setdefault("GRADIO_TEMP_DIR", os.path.join(tempfile.gettempdir(), "colouriser-page"))
 
 try:
     import spaces  # on Spaces with ZeroGPU, which wants it before torch
@@ -40,20 +43,25 @@ from colouriser.compare import colourfulness, difference, psnr
 from colouriser.live import SECONDS, Live
 from colouriser.many import pack, photographs
 from colouriser.photo import Photo, mark, read, suffixes, write
-from colouriser.pipeline import DETAIL
+from colouriser.pipeline import DETAIL, check_range
 
 HERE = Path(__file__).parent
+FILES = Path(os.environ["GRADIO_TEMP_DIR"])
 EXAMPLES = sorted((HERE / "examples").glob("*.jpg"))
 TEXTS: dict[str, dict[str, str]] = json.loads((HERE / "texts.json").read_text())
+ERRORS: dict[str, list[list[str]]] = TEXTS.pop("errors")  # type: ignore[assignment]
 SHOWN = 1600  # longest side of what the page shows; the download has all pixels
 BUTTONS: list = ["fullscreen"]  # none that would share it elsewhere; the download has its own
 KEEP_SECONDS = 3600  # uploads and results are deleted after an hour
+SWEEP_SECONDS = 60  # between two looks for what is to be deleted
 MAX_BYTES = 200_000_000  # of an upload
 KEPT_ANSWERS = 64  # of the network, 260 kB each: a change of vividness need not ask it again
 QUEUE = 64  # people who may wait
 AT_ONCE = 2  # the generator is thread-safe, and decoding leaves a core idle
 FONT = ("system-ui", "sans-serif")  # the default theme would fetch its fonts from the internet
 TYPES = [*sorted(suffixes()), ".zip"]
+RANGES = {"detail": (64, 512), "vividness": (0, 2), "temperature": (-1, 1)}  # of the settings
+FORMATS = ("original", "png")
 # In the head, since gradio confines `css` to a part of the page.
 HEAD = """<style>
 #studio {display: grid; grid-template: "photo result" auto "more result" 1fr / 1fr 2fr; gap: 16px}
@@ -107,7 +115,11 @@ say = gr.I18n(**TEXTS)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person can choose."""
+    """What a person can choose.
+
+    Raises:
+        ColouriserError: a value is out of range.
+    """
 
     detail: float = DETAIL  # size of the copy that the network sees, 64 to 512
     vividness: float = 1.0  # strength of the colours, 0 to 2
@@ -115,6 +127,15 @@ class Settings:
     format: str = "original"  # or "png"
     position: bool = False  # keep where it was taken (GPS)
     mark: bool = False  # write into a corner that the colour was added
+
+    def __post_init__(self) -> None:
+        for name, limits in RANGES.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | float):
+                raise ColouriserError(f"{name} must be a number, not {value!r}")
+            check_range(name, value, limits)
+        if self.format not in FORMATS:
+            raise ColouriserError(f"format must be one of {', '.join(FORMATS)}, not {self.format}")
 
 
 @dataclass(frozen=True)
@@ -194,10 +215,9 @@ def build(live: Live) -> gr.Blocks:
         """Everything that the page shows of one photograph."""
         texts = _texts(request)
         if file is None:
-            nothing = gr.update(value=None, interactive=False)
-            return [None, None, None, gr.update(visible=False), None, None, None, "", nothing, ""]
-        settings = Settings(detail, vividness, temperature, format, position, marked)
+            return nothing()
         try:
+            settings = Settings(detail, vividness, temperature, format, position, marked)
             result = studio.colourise(file, settings, Path(file).name, key=file)
             with tempfile.TemporaryDirectory() as name:
                 download = _serve(comparison, save(result, settings, Path(name), file))
@@ -217,7 +237,7 @@ def build(live: Live) -> gr.Blocks:
                         psnr=psnr(small, true), own=colourfulness(small), true=colourfulness(true)
                     )
         except ColouriserError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _message(error, request) from error
         note = texts["note"].format(
             width=result.colour.width,
             height=result.colour.height,
@@ -225,7 +245,7 @@ def build(live: Live) -> gr.Blocks:
             model=_called(result.model, texts),
         )
         for notice in result.photo.notices:
-            note = f"{note} {texts['notice'].format(notice=notice)}"
+            note = f"{note} {texts['notice'].format(notice=_said(notice, request))}"
         return [
             (grey_file, colour_file),
             grey_file,
@@ -252,18 +272,19 @@ def build(live: Live) -> gr.Blocks:
         texts = _texts(request)
         if not files:
             raise gr.Error(texts["nothing"], print_exception=False)
-        settings = Settings(detail, vividness, temperature, format, position, marked)
+        yield [[], "", gr.update(value=None, interactive=False)]  # not the results of before
         shown: list[tuple[str, str]] = []
         failures: list[str] = []
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             try:
+                settings = Settings(detail, vividness, temperature, format, position, marked)
                 entries = list(photographs(map(Path, files)))
                 results = colour_all(entries, settings, folder)
                 for done, (_, path, error) in enumerate(results, 1):
                     if path is None:
-                        failures.append(str(error))
+                        failures.append(_said(str(error), request))
                     else:
                         with Image.open(path) as image:
                             small = _fit(image.convert("RGB"), 512)
@@ -274,7 +295,7 @@ def build(live: Live) -> gr.Blocks:
                     text = texts["progress"].format(done=done, count=len(entries), left=left)
                     yield [shown, text + _listed(texts["failed"], failures), gr.skip()]
             except ColouriserError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+                raise _message(error, request) from error
             if not shown:
                 raise gr.Error(
                     texts["none_coloured"] + _listed(" " + texts["failed"], failures),
@@ -325,13 +346,15 @@ def build(live: Live) -> gr.Blocks:
         Returns:
             The coloured photograph as a file.
         """
-        settings = Settings(detail, vividness, temperature, format, keep_position, mark)
         try:
+            if not photo:
+                raise ColouriserError("no photograph was given; give one as photo")
+            settings = Settings(detail, vividness, temperature, format, keep_position, mark)
             result = studio.colourise(photo, settings, Path(photo).name)
             with tempfile.TemporaryDirectory() as folder:
                 return _serve(comparison, save(result, settings, Path(folder), photo))
         except ColouriserError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise _message(error) from error
 
     def colourise_many(
         photos: list[str],
@@ -341,7 +364,7 @@ def build(live: Live) -> gr.Blocks:
         format: str = "original",
         keep_position: bool = False,
         mark: bool = False,
-    ) -> tuple[str, dict[str, str]]:
+    ) -> tuple[str, list[str]]:
         """Add plausible colours to many black-and-white photographs.
 
         Args:
@@ -354,35 +377,46 @@ def build(live: Live) -> gr.Blocks:
             mark: write into a corner that the colour was added by an algorithm.
 
         Returns:
-            A zip archive with the coloured photographs, and why those that are not in it failed, by
-            name.
+            A zip archive with the coloured photographs, and for each that is not in it, its name
+            and why.
         """
-        settings = Settings(detail, vividness, temperature, format, keep_position, mark)
-        failures: dict[str, str] = {}
+        failures: list[str] = []
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             try:
+                settings = Settings(detail, vividness, temperature, format, keep_position, mark)
                 entries = list(photographs(map(Path, photos or [])))
-                for entry, path, error in colour_all(entries, settings, folder):
+                for _, path, error in colour_all(entries, settings, folder):
                     if path is None:
-                        failures[entry] = str(error)
+                        failures.append(str(error))
+                if len(failures) == len(entries):
+                    reasons = " ".join(failures) or TEXTS["en"]["nothing"]
+                    raise ColouriserError(f"{TEXTS['en']['none_coloured']} {reasons}")
             except ColouriserError as error:
-                raise gr.Error(str(error), print_exception=False) from error
-            if len(failures) == len(entries):
-                reasons = " ".join(failures.values())
-                text = f"{TEXTS['en']['none_coloured']} {reasons or TEXTS['en']['nothing']}"
-                raise gr.Error(text, print_exception=False)
+                raise _message(error) from error
             archive = folder / "colourised.zip"
             pack(sorted((folder / "done").iterdir()), archive)
             return _serve(comparison, archive), failures
+
+    # Gradio's MCP cannot pass lists of files: one tool call colours one photograph.
+    colourise_many._mcp_type = "none"  # type: ignore[attr-defined]
+
+    def nothing() -> list[Any]:
+        """The page before there is a result."""
+        no_file = gr.update(value=None, interactive=False)
+        return [None, None, None, gr.update(visible=False), None, None, None, "", no_file, ""]
+
+    def cancelled(request: gr.Request) -> str:
+        return _texts(request)["cancelled"]
 
     def state(request: gr.Request) -> str:
         """Which model is live, and why it is not the one that was asked for."""
         texts = _texts(request)
         text = f"<small>{texts['model'].format(model=_called(live.colouriser.name, texts))}</small>"
-        return f"{texts['fallback'].format(notice=live.notice)}\n\n{text}" if live.notice else text
+        notice = _said(live.notice, request)
+        return f"{texts['fallback'].format(notice=notice)}\n\n{text}" if notice else text
 
-    def about(request: gr.Request) -> tuple[str, str, str | None]:
+    def about(request: gr.Request) -> tuple[str, str, Any]:
         """How it works, how good the live model is, and its figure."""
         texts, (scores, figure) = _texts(request), hub.evaluation(live.found)
         rows = "".join(
@@ -392,15 +426,16 @@ def build(live: Live) -> gr.Blocks:
             for row in ("grey", "generator", "gan", "truth")
             if row in scores
         )
-        head = f"| | {' | '.join(COLUMNS.values())} |\n" + "|---" * (len(COLUMNS) + 1) + "|\n"
+        columns = (texts.get(column, title) for column, title in COLUMNS.items())
+        head = f"| | {' | '.join(columns)} |\n" + "|---" * (len(COLUMNS) + 1) + "|\n"
         table = head + rows if rows else texts["no_table"]
         name = _called(live.colouriser.name, texts)
         text = texts["about_text"].format(model=name, table=table)
-        return DIAGRAM.format(**texts), text, _serve(comparison, figure) if figure else None
+        shown = _serve(comparison, figure) if figure else None
+        return DIAGRAM.format(**texts), text, gr.Image(shown, alt_text=texts["figure"])
 
-    with gr.Blocks(
-        title="Colouriser", analytics_enabled=False, delete_cache=(600, KEEP_SECONDS)
-    ) as demo:
+    gr.set_static_paths([HERE / "examples"])  # these are not copied, and so stay
+    with gr.Blocks(title="Colouriser", analytics_enabled=False) as demo:
         gr.Markdown("# Colouriser")
         gr.Markdown(say("intro"))
         with gr.Tab(say("one")), gr.Row(elem_id="studio"):
@@ -472,7 +507,6 @@ def build(live: Live) -> gr.Blocks:
             explanation = gr.Markdown()
             figure = gr.Image(
                 label=say("figure"),
-                alt_text="Greyscale, generated and true photographs side by side",
                 interactive=False,
                 buttons=BUTTONS,
                 elem_id="figure",
@@ -483,29 +517,33 @@ def build(live: Live) -> gr.Blocks:
         demo.load(about, None, [diagram, explanation, figure], api_visibility="private")
         examples.select(_example, None, photo, api_visibility="private")
         detail, vividness, temperature, form, *boxes = settings
-        gr.on(
-            [photo.change, *(s.release for s in (detail, vividness, temperature))]
+        results = [comparison, grey, colour, original, true, differing, again, numbers]
+        results += [download, note]
+        coloured = gr.on(
+            [photo.change, *(slider.change for slider in (detail, vividness, temperature))]
             + [box.input for box in (form, *boxes)],
             one,
             [photo, *settings],
-            [comparison, grey, colour, original, true, differing, again, numbers, download, note],
+            results,
             concurrency_limit=AT_ONCE,
             concurrency_id="colour",
             trigger_mode="always_last",
             api_visibility="private",
         )
+        coloured.failure(nothing, None, results, api_visibility="private")  # not what was before
         work = start.click(
             many,
             [files, *settings_many],
             [gallery, progress, archive],
-            concurrency_limit=AT_ONCE,
-            concurrency_id="colour",
+            concurrency_limit=1,  # people with one photograph do not wait for those with many
+            concurrency_id="many",
             api_visibility="private",
         )
-        cancel.click(None, cancels=[work], api_visibility="private")
-        _endpoint(colourise, gr.File(visible=False), [gr.File(visible=False)])
+        cancel.click(cancelled, None, progress, cancels=[work], api_visibility="private")
+        _endpoint(colourise, "colour", gr.File(visible=False), [gr.File(visible=False)])
         _endpoint(
             colourise_many,
+            "many",
             gr.File(visible=False, file_count="multiple"),
             [gr.File(visible=False), gr.JSON(visible=False)],
         )
@@ -513,7 +551,7 @@ def build(live: Live) -> gr.Blocks:
     return demo
 
 
-def _endpoint(function: Any, source: gr.File, outputs: list[Any]) -> None:
+def _endpoint(function: Any, line: str, source: gr.File, outputs: list[Any]) -> None:
     """An endpoint for programs, with the function's name, arguments and documentation."""
     inputs = [
         source,
@@ -529,8 +567,7 @@ def _endpoint(function: Any, source: gr.File, outputs: list[Any]) -> None:
         inputs,
         outputs,
         api_name=function.__name__,
-        concurrency_limit=AT_ONCE,
-        concurrency_id="colour",
+        concurrency_id=line,
     )
 
 
@@ -563,16 +600,31 @@ def _picture(label: str, height: int) -> gr.Image:
 
 def _texts(request: gr.Request | None) -> dict[str, str]:
     """What the page says in the browser's language."""
+    return TEXTS[_language(request)]
+
+
+def _language(request: gr.Request | None) -> str:
+    """The browser's first language, as in gradio, if the page knows it."""
     wanted = request.headers.get("accept-language", "") if request else ""
-    for part in wanted.split(","):
-        language = part.partition(";")[0].strip()[:2].lower()
-        if language in TEXTS:
-            return TEXTS[language]
-    return TEXTS["en"]
+    return wanted[:2].lower() if wanted[:2].lower() in TEXTS else "en"
+
+
+def _said(text: str, request: gr.Request | None) -> str:
+    """What colouriser says, in the browser's language."""
+    for pattern, replacement in ERRORS.get(_language(request), ()):
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def _message(error: ColouriserError, request: gr.Request | None = None) -> gr.Error:
+    return gr.Error(_said(str(error), request), print_exception=False)
 
 
 def _called(model: str, texts: dict[str, str]) -> str:
-    return texts["bundled"] if model == TEXTS["en"]["bundled"] else model
+    """What the page calls a model: of a folder, its name alone."""
+    if model == TEXTS["en"]["bundled"]:
+        return texts["bundled"]
+    return model if model.endswith(")") else Path(model).name  # a commit in brackets: of the Hub
 
 
 def _number(scores: dict[str, float], name: str) -> str:
@@ -613,6 +665,24 @@ def _uploaded(_: gr.Image, payload: ImageData | None) -> str | None:
 gr.Image.preprocess = _uploaded
 
 
+def sweep(before: float) -> None:
+    """Delete uploads and results that were written before a time, in seconds since 1970."""
+    for top, _, names in os.walk(FILES, topdown=False):
+        for path in (*(Path(top) / name for name in names), Path(top)):
+            try:
+                if path.stat().st_ctime < before:
+                    path.rmdir() if path.is_dir() else path.unlink()
+            except OSError:  # gone already, or a folder that is not empty
+                continue
+
+
+def _sweep() -> None:
+    pause = Event()
+    while True:
+        sweep(time.time() - KEEP_SECONDS)
+        pause.wait(SWEEP_SECONDS)
+
+
 def main() -> None:
     """Load the model and serve the page."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
@@ -624,6 +694,7 @@ def main() -> None:
     except ColouriserError as error:
         raise SystemExit(f"error: {error}") from error
     live.follow(float(os.environ.get("COLOURISER_LOOK_SECONDS", SECONDS)))
+    Thread(target=_sweep, daemon=True).start()
     launch(build(live))
 
 

@@ -165,9 +165,16 @@ def _explained(source: str) -> Iterator[None]:
             f"cannot reach the Hub for {source}, and it is not in the cache; check the network, or "
             "use a folder"
         ) from error
-    except (HTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"cannot get {source} from the Hub ({reason}); try again later") from error
+    except (HTTPError, OSError, ValueError, RuntimeError) as error:  # RuntimeError: of hf_xet
+        raise ModelError(
+            f"cannot get {source} from the Hub ({_reason(error)}); try again later"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """One line about an error, of a file without its path."""
+    reason = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+    return reason.splitlines()[0]
 
 
 def evaluation(found: Found) -> tuple[dict[str, dict[str, float]], Path | None]:
@@ -227,8 +234,7 @@ def _usable(found: Found, name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ModelError(f"{found} has no {name}; {advice}") from error
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"the model {found} is damaged ({reason}); {advice}") from error
+        raise ModelError(f"the model {found} is damaged ({_reason(error)}); {advice}") from error
     except ModelError as error:
         raise ModelError(f"the model {found} cannot be used: {error}; {advice}") from error
 

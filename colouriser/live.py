@@ -14,7 +14,7 @@ import threading
 from PIL import Image
 
 from . import hub
-from .errors import ColouriserError, ModelError
+from .errors import ModelError
 from .pipeline import Colouriser
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Live:
                 raise
             log.warning("%s", error)
             self._take(hub.find())
-            self.notice = f"{source} could not be loaded, so {self.found} is used: {error}."
+            self.notice = f"{source} could not be loaded, so the bundled weights are used: {error}."
         self._last_error = ""
 
     def refresh(self) -> None:
@@ -59,7 +59,7 @@ class Live:
                 self.notice = ""
                 log.info("changed over to %s", found)
             self._last_error = ""
-        except ColouriserError as error:
+        except Exception as error:  # whatever it is, the next look may go well
             if str(error) != self._last_error:  # once is enough
                 log.warning("%s stays: %s", self.found, error)
             self._last_error = str(error)

@@ -49,7 +49,8 @@ def _in_archive(file: Path) -> list[tuple[str, Opener]]:
         def read() -> BinaryIO:
             name = PurePosixPath(entry.filename).name
             if entry.file_size > LARGEST:
-                raise PhotoError(f"{name}: more than the limit of {LARGEST // 1_000_000} MB")
+                limit = f"the limit of {LARGEST // 1_000_000} MB"
+                raise PhotoError(f"{name}: more than {limit}; make it smaller")
             if entry.flag_bits & 1:
                 raise PhotoError(f"{name}: locked with a password; zip it without")
             try:

@@ -160,6 +160,8 @@ def _read(image: Image.Image, name: str) -> Photo:
         notices = (f"has {pages} pages or frames; only the first is used",)
         log.warning("%s: %s", name, notices[0])
     suffix, dpi = SUFFIXES.get(image.format or "", ".png"), image.info.get("dpi")
+    if dpi and not all(0 < float(side) < float("inf") for side in dpi):  # damaged, or unknown
+        dpi = None
     image.load()
     exif = _kept_exif(image.getexif())
     position = dict(image.getexif().get_ifd(ExifTags.IFD.GPSInfo))

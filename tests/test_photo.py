@@ -141,6 +141,17 @@ def test_the_mark_is_small_and_in_the_corner(size: tuple[int, int], cat: Image.I
         assert not changed[: size[1] // 2].any()
 
 
+def test_a_resolution_that_is_no_number_is_dropped(cat: Image.Image, tmp_path: Path) -> None:
+    cat.save(tmp_path / "cat.tif", dpi=(300, 300))
+    data = (tmp_path / "cat.tif").read_bytes()
+    (tmp_path / "cat.tif").write_bytes(
+        data.replace((300).to_bytes(4, "little") + b"\1\0\0\0", bytes(8))
+    )
+    read = photo.read(tmp_path / "cat.tif")
+    assert read.dpi is None
+    photo.write(cat, tmp_path / "out.tif", read)
+
+
 def test_transparency_is_kept(cat: Image.Image, tmp_path: Path) -> None:
     alpha = cat.convert("L").point(lambda v: 255 if v > 100 else 0)
     clear = cat.copy()

@@ -458,10 +458,28 @@ def test_a_page_without_its_model_starts_on_the_bundled_one(
     hub.fault("", "500")
     client = page.start(f"{NAME}@v1")
     text = client.predict(api_name="/model")
-    assert f"{NAME}@v1 could not be loaded, so the bundled weights is used" in text
+    assert f"{NAME}@v1 could not be loaded, so the bundled weights are used" in text
     hub.faults.clear()
     assert publish(run) == 0
     assert "could not" not in until(client, f"{NAME}@v1 ({state(hub)['tags']['v1'][:7]})")
+
+
+def test_whatever_a_download_raises_the_page_starts_and_goes_on_looking(
+    hub: Hub, run: Path, cat: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert publish(run) == 0
+
+    def broken(*_: object, **__: object) -> str:
+        raise RuntimeError  # as hf_xet does, and without a message
+
+    with monkeypatch.context() as context:
+        context.setattr("colouriser.hub.snapshot_download", broken)
+        live = Live(f"{NAME}@main", cat)
+        assert "could not be loaded, so the bundled weights are used" in live.notice
+        live.refresh()
+    live.refresh()
+    assert live.found.commit == state(hub)["tags"]["v1"]
+    assert not live.notice
 
 
 def test_tags_and_commits_stay_pinned(hub: Hub, run: Path, other: Path, cat: Image.Image) -> None:

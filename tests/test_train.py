@@ -199,8 +199,10 @@ def test_a_model_to_start_from(run: Path, tmp_path: Path) -> None:
     assert main([*smoke, "--start", str(run / "generator")]) == 0
     fresh, onward = (float(history(r / "generator")[0]["train_loss"]) for r in (run, tmp_path))
     assert onward < fresh
+    assert main(smoke) == 0  # again, without the note
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["generator"]["start"] == "generator"
+    assert record["generator"]["seconds"] > 0
 
 
 def test_a_model_of_another_architecture_is_no_start(

@@ -53,19 +53,22 @@ def recorded(step: str, recipe: Recipe, run: Path, **notes: object) -> Iterator[
     Seconds add up over the runs of a step, but for parts that were killed; those of each epoch are
     in its history.csv.
     """
-    started = monotonic()
-    yield
-    if rank_distrib():  # not the first of several processes
-        return
-    path = run / "record.json"
+    started, path = monotonic(), run / "record.json"
     steps = json.loads(path.read_text()) if path.exists() else {}
-    before = steps.get(step, {}).get("seconds", 0)
+    if step not in steps and not rank_distrib():  # the first of several processes
+        _write(path, steps | {step: notes})  # which a resumed step may not know any more
+    yield
+    if rank_distrib():
+        return
+    steps = json.loads(path.read_text())
+    before = steps[step].get("seconds", 0)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     steps[step] = {
+        **notes,
+        **steps[step],
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seconds": round(before + monotonic() - started, 1),
         "seed": recipe.seed,
-        **notes,
         "data": data_hash(run),
         "processor": gpu or f"{processor()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
