@@ -61,8 +61,8 @@ def choose_blend(recipe: Recipe, run: Path) -> None:
         store(blend(before, after, *blends[0]), run / "gan")
         return
     truths = photographs(run, "valid", recipe.stored_size)
-    sets = tuple(name for name in ("fid", "kid") if name in recipe.metrics)
-    quick, slow = Metrics(truths, ("psnr", "colourfulness")), Metrics(truths, sets)
+    kid = tuple(name for name in recipe.metrics if name == "kid")
+    quick, slow = Metrics(truths, ("psnr", "colourfulness")), Metrics(truths, kid)
     grey = [truth.convert("L").convert("RGB") for truth in truths]
     start = quick(grey) | slow(grey)
     judged = [name for name in ("kid", "colourfulness_gap") if name in start]

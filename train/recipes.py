@@ -50,8 +50,8 @@ class Recipe:
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
     replay: float = 0.0  # share of older outputs among those the critic sees
     average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
-    blend_shares: tuple[float, ...] = (0.4, 0.6, 0.8, 1.0)  # of the GAN's weights (train/blend.py)
-    blend_gains: tuple[float, ...] = (1.0, 1.15, 1.3, 1.45)  # on chroma: averages are paler
+    blend_shares: tuple[float, ...] = (0.6, 0.8, 1.0)  # of the GAN's weights (train/blend.py)
+    blend_gains: tuple[float, ...] = (1.0, 1.15)  # on chroma; larger ones cost realism
     psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
 
     metrics: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "kid", "colourfulness")
