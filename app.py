@@ -7,7 +7,7 @@ Hub repository "owner/name@revision". If the revision is a branch, the page chan
 commits while it runs. texts.json holds what the page says, in each language.
 
 For programs there are two endpoints, /colourise and /colourise_many, and a server of tools for
-language models (MCP) with the same.
+language models (MCP) with the first of them.
 """
 
 import json
