@@ -25,8 +25,10 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio reads it
-# Uploads and results: a folder of its own, since all that is old in it is deleted.
-os.environ.setdefault("GRADIO_TEMP_DIR", os.path.join(tempfile.gettempdir(), "colouriser-page"))
+# Uploads and results: always a folder of their own, since all that is old in it is deleted.
+os.environ["GRADIO_TEMP_DIR"] = os.path.join(
+    os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir(), "colouriser-page"
+)
 
 try:
     import spaces  # on Spaces with ZeroGPU, which wants it before torch
@@ -648,7 +650,7 @@ def _show(component: Any, image: Image.Image, name: str, folder: str | Path) -> 
 
 
 def _serve(component: Any, path: Path) -> str:
-    """Moves a file into gradio's cache, which it serves and cleans."""
+    """Copies a file to where gradio serves files from; `sweep` deletes it there."""
     return str(component.move_resource_to_block_cache(path))
 
 

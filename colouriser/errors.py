@@ -11,3 +11,9 @@ class PhotoError(ColouriserError):
 
 class ModelError(ColouriserError):
     """Weights or their config are missing, damaged, or do not fit together."""
+
+
+def reason(error: Exception) -> str:
+    """One line about an error of another library, of a file without its path."""
+    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+    return text.splitlines()[0]

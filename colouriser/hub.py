@@ -31,7 +31,7 @@ from huggingface_hub.errors import (
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from .errors import ModelError
+from .errors import ModelError, reason
 from .files import write_atomically
 from .generator import Generator, GeneratorConfig
 
@@ -167,14 +167,8 @@ def _explained(source: str) -> Iterator[None]:
         ) from error
     except (HTTPError, OSError, ValueError, RuntimeError) as error:  # RuntimeError: of hf_xet
         raise ModelError(
-            f"cannot get {source} from the Hub ({_reason(error)}); try again later"
+            f"cannot get {source} from the Hub ({reason(error)}); try again later"
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    """One line about an error, of a file without its path."""
-    reason = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
-    return reason.splitlines()[0]
 
 
 def evaluation(found: Found) -> tuple[dict[str, dict[str, float]], Path | None]:
@@ -188,7 +182,7 @@ def evaluation(found: Found) -> tuple[dict[str, dict[str, float]], Path | None]:
             paths = [
                 Path(hf_hub_download(repository, name, revision=found.commit)) for name in names
             ]
-        except (HTTPError, OSError, ValueError, EntryNotFoundError):
+        except (HTTPError, OSError, ValueError, RuntimeError, EntryNotFoundError):
             return {}, None
     try:
         rows = json.loads(paths[0].read_text())["rows"]
@@ -234,7 +228,7 @@ def _usable(found: Found, name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ModelError(f"{found} has no {name}; {advice}") from error
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"the model {found} is damaged ({_reason(error)}); {advice}") from error
+        raise ModelError(f"the model {found} is damaged ({reason(error)}); {advice}") from error
     except ModelError as error:
         raise ModelError(f"the model {found} cannot be used: {error}; {advice}") from error
 

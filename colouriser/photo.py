@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from pillow_heif import register_heif_opener
 
-from .errors import PhotoError
+from .errors import PhotoError, reason
 from .files import write_atomically
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ def to_luma(image: Image.Image) -> Image.Image:
             image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
         luma = (image.convert("LA") if image.mode == "La" else image).convert("L")
     except Exception as error:  # decoders raise anything on damaged files
-        raise PhotoError(f"damaged or incomplete ({_reason(error)}); save it again") from error
+        raise PhotoError(f"damaged or incomplete ({reason(error)}); save it again") from error
     luma.info = {}
     return luma
 
@@ -149,7 +149,7 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
         raise PhotoError(f"{name}: no such file; check the name") from error
     except Exception as error:  # decoders raise anything on damaged files
         raise PhotoError(
-            f"{name}: damaged or incomplete ({_reason(error)}); save or download it again"
+            f"{name}: damaged or incomplete ({reason(error)}); save or download it again"
         ) from error
 
 
@@ -230,12 +230,6 @@ def _check_size(size: tuple[int, int]) -> None:
         raise PhotoError(f"{width} × {height} pixels are {LIMITS}")
 
 
-def _reason(error: Exception) -> str:
-    """One line about an error, without a path."""
-    reason = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
-    return reason.splitlines()[0]
-
-
 def writable(path: Path) -> bool:
     """Whether a coloured photograph can be written under this name; judged by the suffix."""
     return Image.registered_extensions().get(path.suffix.lower()) in SAVE
@@ -287,12 +281,12 @@ def write(
             metadata = _metadata(photo, file_format, position) if photo else {}
             data = _encode(colour, file_format, options | metadata)
         except Exception as error:  # EXIF that was read but cannot be written in this format
-            log.warning("%s: written without EXIF (%s)", path.name, _reason(error))
+            log.warning("%s: written without EXIF (%s)", path.name, reason(error))
             metadata = _metadata(Photo(colour, path.suffix), file_format, False) if photo else {}
             data = _encode(colour, file_format, options | metadata)
         write_atomically(path, lambda file: file.write(data))
     except Exception as error:
-        raise PhotoError(f"{path.name}: cannot be written ({_reason(error)})") from error
+        raise PhotoError(f"{path.name}: cannot be written ({reason(error)})") from error
 
 
 def _encode(image: Image.Image, file_format: str, options: dict[str, Any]) -> memoryview:

@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import json
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -158,6 +160,16 @@ def test_errors_are_said_in_german() -> None:
     request = gr.Request(headers={"accept-language": "de-DE,de;q=0.9,en;q=0.8"})
     said = app._said("a.jpg: not an image that can be read; use JPEG, TIFF or BMP", request)
     assert said == "a.jpg: kein Bild, das gelesen werden kann; nehmen Sie JPEG, TIFF oder BMP"
+
+
+def test_what_is_swept_is_a_folder_of_the_pages_own() -> None:
+    code = "import app; print(app.FILES)"
+    for chosen in (tempfile.gettempdir(), str(Path.home())):
+        environment = os.environ | {"GRADIO_TEMP_DIR": chosen}
+        result = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert result.stdout.strip() == str(Path(chosen) / "colouriser-page")
 
 
 def test_old_files_are_swept_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

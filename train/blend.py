@@ -42,9 +42,8 @@ def blend(before: Generator, after: Generator, share: float, gain: float) -> Gen
         for name, value in result.state_dict().items():
             if value.is_floating_point():
                 value.lerp_(own[name], share)
-        result.head.weight *= gain
-        if result.head.bias is not None:
-            result.head.bias *= gain
+        for parameter in result.head.parameters():
+            parameter.mul_(gain)
     return result
 
 

@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from colouriser import ColouriserError
+from colouriser.errors import reason
 from colouriser.files import write_atomically
 
 MODEL, OPTIMISER = "model.", "optimiser."
@@ -69,9 +70,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def _refusal(path: Path, error: Exception) -> ColouriserError:
-    reason = str(error).strip().splitlines()[0]
     return ColouriserError(
-        f"the checkpoint {path} cannot be used ({reason}); delete it to start the stage again"
+        f"the checkpoint {path} cannot be used ({reason(error)}); delete it to start the "
+        "stage again"
     )
 
 

@@ -18,6 +18,7 @@ from torchvision import models
 from tqdm import tqdm
 
 from colouriser import Colouriser, ColouriserError, Generator, colour
+from colouriser.errors import reason
 from colouriser.hub import find, load, store
 from colouriser.photo import write
 
@@ -134,10 +135,9 @@ def imagenet(encoder: str, path: Path | None = None) -> models.ResNet:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         return network
     except (OSError, TypeError, AttributeError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise ColouriserError(
-            f"no ImageNet weights of {encoder} from {path or 'torchvision'} ({reason}); give the "
-            "file with --encoder-weights"
+            f"no ImageNet weights of {encoder} from {path or 'torchvision'} ({reason(error)}); "
+            "give the file with --encoder-weights"
         ) from error
 
 
