@@ -88,6 +88,7 @@ def test_the_camera(page: Page) -> None:
     photograph = page.locator("#photo")
     photograph.get_by_role("button", name="Capture from camera").click()
     photograph.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")  # it is on
     photograph.get_by_role("button", name="capture photo").click()
     expect(page.locator("#note")).to_contain_text("pixels in")
     assert Image.open(io.BytesIO(download(page)[1])).width >= 320
