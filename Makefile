@@ -1,12 +1,17 @@
 # make app          the page on http://127.0.0.1:7860
 # make test         format, lint, types and tests, as CI runs them
+# make test-fast    the tests that take less than a minute together
 # make hub-demo     retrain and republish, with a Hub on this computer
 # make screenshots  those of docs/, anew
+#
+# TORCH=cpu on the first call takes a torch without CUDA, which needs 3 GB less.
 
 PYTHON ?= python3
 BIN := .venv/bin
+TORCH ?= default
+CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: app test hub-demo screenshots
+.PHONY: app test test-fast hub-demo screenshots
 
 app: .venv/app
 	$(BIN)/python app.py
@@ -16,6 +21,9 @@ test: .venv/test .venv/browser
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+test-fast: .venv/test
+	$(BIN)/python -m pytest -m "not slow"
 
 # Chromium: the machine's own, Debian's, or else Playwright's.
 .venv/browser: .venv/test
@@ -31,11 +39,14 @@ hub-demo: .venv/test
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
+ifeq ($(TORCH),cpu)
+	$(BIN)/python -m pip install torch torchvision --index-url $(CPU)
+endif
 
-.venv/app: requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install -r requirements.txt
+.venv/app: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install -e '.[page]'
 	touch $@
 
-.venv/test: .venv/app train/requirements.txt tests/requirements.txt
-	$(BIN)/python -m pip install -r train/requirements.txt -r tests/requirements.txt
+.venv/test: .venv/app
+	$(BIN)/python -m pip install -e '.[page,train,test]'
 	touch $@

@@ -24,7 +24,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from colouriser import Colouriser
-from colouriser.photo import SAVE, read, write
+from colouriser.photo import read, write
+from colouriser.photo.write import SAVE
 
 SIZES = {0.3: (640, 480), 1: (1155, 866), 12: (4000, 3000), 48: (8000, 6000)}  # megapixels: pixels
 STEPS = ("decode", "network", "upsample + merge", "encode")

@@ -1,6 +1,6 @@
 """What the metrics say of true colours: the limits of the pipeline, and of FID on few photographs.
 
-    python -m benchmarks.limits RUN [--split test]
+    python -m benchmarks.limits RUN [--split test] [--set pets]
 
 The true chroma of each photograph takes the generator's place in the public pipeline: at half size,
 as a perfect generator would give it; paler; and as the mean of cells of several pixels, as a
@@ -18,10 +18,11 @@ from PIL import Image
 from torch.nn import functional as F
 
 from colouriser import Colouriser, colour
-from colouriser.pipeline import guided_filter
-from train.evaluate import photographs, table
-from train.metrics import Metrics
+from colouriser.guide import guided_filter
+from train.measure.evaluate import photographs, table
+from train.measure.metrics import Metrics
 from train.recipes import RECIPES
+from train.run import Run
 
 CELLS = (8, 16, 32)  # pixels of the photograph
 
@@ -30,10 +31,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
     parser.add_argument("run", type=Path, help="a prepared run folder")
     parser.add_argument("--split", choices=["train", "valid", "test"], default="test")
+    parser.add_argument("--set", help="only photographs of this set")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = RECIPES["cpu"]
-    truths = photographs(options.run, options.split, recipe.stored_size)
+    run = Run(options.run)
+    names = [p.name for p in run.pairs(options.split) if options.set in (None, p.set)]
+    truths = photographs(run, names, recipe.stored_size)
     metrics = Metrics(truths, recipe.metrics)
     made: dict[str, Sequence[Image.Image]] = {
         "grey": [t.convert("L").convert("RGB") for t in truths],

@@ -5,7 +5,7 @@
 Colours the same photographs, of 0.3, 1 and 12 megapixels, with one, two and four threads that share
 the model, in turns, from the bytes of a JPEG to those of the result. One thread is what a lock
 around all of the work would give. Prints photographs per second as a multiple of one thread's, the
-median over the rounds; app.py's AT_ONCE is what was fastest.
+median over the rounds; the page's AT_ONCE is what was fastest.
 """
 
 import argparse
@@ -20,8 +20,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import app
+from colouriser.batch import Entry
 from colouriser.live import Live
+from colouriser.page.one import PICTURES
+from colouriser.page.studio import Settings, Studio
 
 SIZES = ((640, 480), (1155, 866), (4000, 3000))
 AT_ONCE = (1, 2, 4)
@@ -34,8 +36,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--photographs", type=int, default=12, help="of each size")
     options = parser.parse_args()
-    example, settings = Image.open(app.EXAMPLES[0]), app.Settings()
-    studio = app.Studio(Live(None, example))
+    example, settings = Image.open(PICTURES[0]), Settings()
+    studio = Studio(Live(None, example))
     print("| megapixels | " + " | ".join(f"{n} at once" for n in AT_ONCE) + " |")
     print("|---" * (len(AT_ONCE) + 1) + "|")
     for size in SIZES:
@@ -44,8 +46,8 @@ def main() -> None:
             example.resize(size).save(source, quality=92)
 
             def colour(number: int, folder: Path = folder, source: Path = source) -> None:
-                result = studio.colourise(source, settings, source.name)
-                app.save(result, settings, folder / str(number), source.name)
+                result = studio.colourise(Entry(source.name, source), settings)
+                studio.save(result, settings, folder / str(number))
 
             colour(0)
             rates: dict[int, list[float]] = {n: [] for n in AT_ONCE}

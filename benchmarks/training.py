@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from fastai.vision.learner import create_unet_model
@@ -23,10 +24,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colouriser import Generator
-from train.data import pair_loaders
-from train.generator import ChromaError
+from train.data.pairs import pair_loaders
 from train.recipes import RECIPES
-from train.stage import has_bfloat16
+from train.run import Run
+from train.stages.loop import has_bfloat16
+from train.stages.losses import ChromaError, PaintingError, PaletteError
 
 Batch = tuple[Tensor, Tensor]
 
@@ -41,7 +43,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"(torch|fastai)\.")
     recipe = dataclasses.replace(RECIPES[options.recipe], workers=0)
     size = options.size or recipe.generator_size
-    loaders = pair_loaders(recipe, options.run, size)
+    loaders = pair_loaders(recipe, Run(options.run), size)
     device = loaders.device
     batches = [_plain(batch) for batch, _ in zip(loaders.train, range(2), strict=False)]
     layout = torch.channels_last
@@ -49,9 +51,10 @@ def main() -> None:
         resnet34, 3, (size, size), pretrained=False, blur=True, self_attention=True
     )
     ours = Generator(recipe.model).to(device).to(memory_format=layout)
+    error = PaintingError(ChromaError(recipe.pixel_loss), PaletteError(ours), recipe.palette_weight)
     precise = original.to(device)
     steps = {
-        "ours": _trainer(ours, ChromaError(recipe.pixel_loss), recipe.bfloat16),
+        "ours": _trainer(ours, error, recipe.bfloat16),
         "original": _trainer(precise, _rgb_error, False),
     }
     table: dict[str, list[float]] = {name: [] for name in [*steps, "original, autocast"]}
@@ -79,7 +82,7 @@ def _plain(batch: Batch) -> Batch:
 
 
 def _trainer(
-    model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], bfloat16: bool
+    model: nn.Module, loss: Callable[[Any, Tensor], Tensor], bfloat16: bool
 ) -> Callable[[Tensor, Tensor], None]:
     """A training step: forward, backward, Adam."""
     optimiser = torch.optim.Adam(model.parameters(), 1e-4)
@@ -87,9 +90,10 @@ def _trainer(
 
     def step(grey: Tensor, rgb: Tensor) -> None:
         first = next(model.parameters())
+        inputs = grey if isinstance(model, Generator) else grey.expand(-1, 3, -1, -1)
         device = first.device.type
         with torch.autocast(device, torch.bfloat16, enabled=bfloat16 and has_bfloat16(device)):
-            error = loss(model(grey.expand(-1, first.shape[1], -1, -1)), rgb)
+            error = loss(model(inputs), rgb)
         optimiser.zero_grad()
         error.backward()
         optimiser.step()

@@ -5,9 +5,14 @@ from colouriser import Colouriser
 Colouriser.load().colourise(image)  # a PIL image in, a PIL image out
 """
 
-from .errors import ColouriserError, ModelError, PhotoError
-from .generator import Generator, GeneratorConfig
-from .pipeline import Colouriser
+import importlib
+from typing import TYPE_CHECKING
+
+from .errors import ColouriserError, ModelError, PhotoError, SettingError
+
+if TYPE_CHECKING:
+    from .generator import Generator, GeneratorConfig
+    from .pipeline import Colouriser
 
 __all__ = [
     "Colouriser",
@@ -16,4 +21,13 @@ __all__ = [
     "GeneratorConfig",
     "ModelError",
     "PhotoError",
+    "SettingError",
 ]
+_NEEDS_TORCH = {"Colouriser": "pipeline", "Generator": "generator", "GeneratorConfig": "generator"}
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs torch when it is first used: reading photographs needs none."""
+    if name not in _NEEDS_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_NEEDS_TORCH[name]}", __name__), name)

@@ -75,3 +75,19 @@ def merge(luma: Tensor, chroma: Tensor) -> Tensor:
     distances = offsets(chroma)
     scale = gamut_scale(luma, *distances)
     return torch.cat([torch.addcmul(luma, scale, distance) for distance in distances], 1)
+
+
+def palette_cells(distance: int) -> Tensor:
+    """A grid of colours over the part of the chroma plane that RGB has at some luma.
+
+    Args:
+        distance: of two neighbours, in steps of 1/255.
+
+    Returns:
+        Chroma (Cb, Cr), float K×2; row by row, with grey among them.
+    """
+    steps = torch.arange(-(128 // distance), 128 // distance + 1) * (distance / 255)
+    grid = torch.cartesian_prod(steps, steps)
+    distances = torch.cat(offsets(grid.T[None, :, :, None]), 1)[0, :, :, 0]  # 3×cells
+    spread = distances.amax(0) - distances.amin(0)
+    return grid[spread <= 1]

@@ -1,8 +1,34 @@
 """The errors that colouriser raises. Each says what was wrong and what to do, in one line."""
 
+from typing import Any
+
 
 class ColouriserError(Exception):
-    """Base of every error that colouriser raises on purpose."""
+    """Base of every error that colouriser raises on purpose.
+
+    Args:
+        code: names the sentence; other languages have theirs under it (page/texts).
+        sentence: what was wrong and what to do, in English, with {names} of values.
+        values: what stands in the sentence.
+    """
+
+    def __init__(self, code: str, sentence: str, **values: Any) -> None:
+        super().__init__(code, sentence)
+        self.code, self.sentence, self.values = code, sentence, values
+        self.about = ""  # the file that it is about
+
+    def of(self, name: str) -> "ColouriserError":
+        """This error, about a file of this name."""
+        self.about = name
+        return self
+
+    def __str__(self) -> str:
+        return self.said(self.sentence)
+
+    def said(self, sentence: str) -> str:
+        """The error in another language's sentence."""
+        text = sentence.format(**self.values)
+        return f"{self.about}: {text}" if self.about else text
 
 
 class PhotoError(ColouriserError):
@@ -13,7 +39,11 @@ class ModelError(ColouriserError):
     """Weights or their config are missing, damaged, or do not fit together."""
 
 
+class SettingError(ColouriserError):
+    """A setting is of the wrong kind or out of its range."""
+
+
 def reason(error: Exception) -> str:
     """One line about an error of another library, of a file without its path."""
     text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
-    return text.splitlines()[0]
+    return " ".join(text.split())[:200]

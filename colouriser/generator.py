@@ -1,29 +1,34 @@
-"""The generator: a U-Net that looks at luma and predicts chroma at half its size.
+"""The generator: a U-Net that looks at luma and hints, and predicts chroma and a palette.
 
-    luma N×1×H×W ─ encoder (ResNet) ─ features at strides 2, 4, 8, 16, 32
+    luma N×1×H×W ┐
+    hints N×3×H×W┴ encoder (ResNet) ─ features at strides 2, 4, 8, 16, 32
                                         │   skips, by concatenation
-    chroma N×2×H/2×W/2 ─ head ─ decoder: up 2× by pixel shuffle, two 3×3 convolutions, four times
+    chroma N×2×H/2×W/2 ─── head ─ decoder: up 2× by pixel shuffle, two 3×3 convolutions, four times
+    palette N×K×H/4×W/4 ─ palette ┘ at stride 4
 
-Chroma is smooth, so half size loses little and costs a quarter. Everything is explicit in
-`forward`: a module in eval mode holds no state between calls and may be shared by threads.
+Chroma is what is painted; the palette says which colours a place might have. Chroma is smooth, so
+half size loses little and costs a quarter. Everything is explicit in `forward`: a module in eval
+mode holds no state between calls and may be shared by threads.
 
-U-Net: Ronneberger et al. 2015. Pixel shuffle: Shi et al. 2016. ResNet: He et al. 2015.
+U-Net: Ronneberger et al. 2015. Pixel shuffle: Shi et al. 2016. ResNet: He et al. 2015. Hints and
+the two branches: Zhang et al. 2017, Real-time user-guided image colorization (arXiv:1705.02999).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision import models
 
+from .colour import palette_cells
 from .errors import ModelError
 
-ENCODERS = ("resnet18", "resnet34", "resnet50")
 STRIDE = 32  # of the encoder's deepest features; sizes are padded to a multiple of it
 WIDEST = 1024  # channels of a decoder level; beyond this a config is a mistake or an attack
 GREY_MEAN, GREY_STD = 0.449, 0.226  # ImageNet's mean and standard deviation, averaged over R, G, B
+CHROMA_STD = 0.1  # of chroma in photographs, about
+PALETTE_WIDTH = 64  # channels before the palette's cells; wider costs time at every start
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,130 @@ class GeneratorConfig:
 
     encoder: str = "resnet18"  # a third of ResNet-34's time on CPUs, and colour needs little more
     decoder: tuple[int, ...] = (192, 96, 64, 32)  # channels at strides 16, 8, 4, 2
+    hints: bool = True  # whether it takes hints; weights of before do not
+    palette: int = 16  # of 255: distance of the palette's cells, below what the eye tells apart; 0:
+    # no palette, as in weights of before
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
-            raise ModelError(f"unknown encoder {self.encoder!r}; use one of {', '.join(ENCODERS)}")
+            raise ModelError(
+                "bad_config",
+                "unknown encoder {value!r}; use one of {choices}",
+                value=self.encoder,
+                choices=", ".join(ENCODERS),
+            )
         widths = self.decoder
         if len(widths) != 4 or not all(type(w) is int and 0 < w <= WIDEST for w in widths):
-            raise ModelError(f"decoder needs four widths from 1 to {WIDEST}, not {widths}")
+            raise ModelError(
+                "bad_config",
+                "decoder needs four widths from 1 to {widest}, not {value}",
+                widest=WIDEST,
+                value=widths,
+            )
+        if type(self.hints) is not bool:
+            raise ModelError(
+                "bad_config", "hints must be true or false, not {value!r}", value=self.hints
+            )
+        if type(self.palette) is not int or not (self.palette == 0 or 8 <= self.palette <= 64):
+            raise ModelError(
+                "bad_config", "palette must be 0 or from 8 to 64, not {value!r}", value=self.palette
+            )
+
+
+class Painting(NamedTuple):
+    """What the generator says of photographs."""
+
+    chroma: Tensor  # float N×2×⌈H/2⌉×⌈W/2⌉ (Cb, Cr) in [-0.5, 0.5]
+    palette: Tensor  # float N×K×⌈H/4⌉×⌈W/4⌉, logits of `Generator.cells`; K is 0 without a palette
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions and what they leave as it is. Of ResNet-18 and -34."""
+
+    EXPANSION = 1
+
+    def __init__(self, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, width, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = shortcut(before, width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        identity = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return F.relu(self.bn2(self.conv2(x)) + identity, inplace=True)
+
+
+class Bottleneck(nn.Module):
+    """A 3×3 convolution between two of 1×1. Of ResNet-50 (with the stride where torchvision has
+    it, at the 3×3 convolution)."""
+
+    EXPANSION = 4
+
+    def __init__(self, before: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, width * self.EXPANSION, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(width * self.EXPANSION)
+        self.downsample = shortcut(before, width * self.EXPANSION, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        identity = x if self.downsample is None else self.downsample(x)
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = F.relu(self.bn2(self.conv2(x)), inplace=True)
+        return F.relu(self.bn3(self.conv3(x)) + identity, inplace=True)
+
+
+def shortcut(before: int, after: int, stride: int) -> nn.Sequential | None:
+    """What carries a block's input past it, where sizes differ."""
+    if before == after and stride == 1:
+        return None
+    return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+
+
+ENCODERS: dict[str, tuple[type[BasicBlock | Bottleneck], tuple[int, ...]]] = {
+    "resnet18": (BasicBlock, (2, 2, 2, 2)),
+    "resnet34": (BasicBlock, (3, 4, 6, 3)),
+    "resnet50": (Bottleneck, (3, 4, 6, 3)),
+}
+
+
+class Encoder(nn.Module):
+    """A ResNet without its classifier, with torchvision's names for its parameters.
+
+    Written out, since importing torchvision takes longer than all the rest of colouriser.
+    """
+
+    def __init__(self, name: str, channels: int) -> None:
+        super().__init__()
+        block, depths = ENCODERS[name]
+        self.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        before, layers = 64, []
+        for level, depth in enumerate(depths):
+            width, blocks = 64 << level, []
+            for index in range(depth):
+                blocks.append(block(before, width, 2 if level and not index else 1))
+                before = width * block.EXPANSION
+            layers.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3, self.layer4 = layers
+        self.widths = (64, *(64 * block.EXPANSION << level for level in range(4)))
+        for module in self.modules():  # as torchvision does; a random start learns better by it
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """N×C×H×W to features at strides 2, 4, 8, 16 and 32."""
+        stride2 = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        stride4 = self.layer1(F.max_pool2d(stride2, 3, stride=2, padding=1))
+        stride8 = self.layer2(stride4)
+        stride16 = self.layer3(stride8)
+        return [stride2, stride4, stride8, stride16, self.layer4(stride16)]
 
 
 class DecoderLevel(nn.Module):
@@ -61,49 +183,55 @@ class DecoderLevel(nn.Module):
 
 
 class Generator(nn.Module):
-    """Predicts chroma from luma. See the module's docstring for the architecture."""
+    """Predicts chroma and a palette from luma and hints. See the module's docstring."""
+
+    cells: Tensor  # float K×2 (Cb, Cr): the palette's colours
 
     def __init__(self, config: GeneratorConfig = GeneratorConfig()) -> None:
         super().__init__()
         self.config = config
-        encoder = models.get_model(config.encoder, weights=None)
-        encoder.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)  # one channel: luma
-        del encoder.fc, encoder.avgpool
-        self.encoder = encoder
-        skips = [64] + [channels(layer) for layer in (encoder.layer1, encoder.layer2)]
-        skips += [channels(encoder.layer3)]
-        width_below, levels = channels(encoder.layer4), []
+        self.encoder = Encoder(config.encoder, 4 if config.hints else 1)
+        *skips, below = self.encoder.widths
+        levels = []
         for skip, width in zip(reversed(skips), config.decoder, strict=True):
-            levels.append(DecoderLevel(width_below, skip, width))
-            width_below = width
+            levels.append(DecoderLevel(below, skip, width))
+            below = width
         self.decoder = nn.ModuleList(levels)
-        self.head = nn.Conv2d(width_below, 2, 1)
+        self.head = nn.Conv2d(below, 2, 1)
+        cells = palette_cells(config.palette) if config.palette else torch.zeros(0, 2)
+        self.register_buffer("cells", cells, persistent=False)
+        if config.palette:
+            self.palette = nn.Sequential(
+                nn.Conv2d(config.decoder[2], PALETTE_WIDTH, 3, padding=1),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(PALETTE_WIDTH, len(cells), 1),
+            )
 
-    def forward(self, luma: Tensor) -> Tensor:
-        """Predict chroma.
+    def forward(self, luma: Tensor, hints: Tensor | None = None) -> Painting:
+        """Predict chroma and a palette.
 
         Args:
             luma: float N×1×H×W in [0, 1], any H and W from 1.
+            hints: float N×3×H×W: chroma (Cb, Cr) in [-0.5, 0.5] where there is a hint, and where
+                hints are, 0 or 1; all 0 elsewhere. None are zeros.
 
-        Returns:
-            Chroma (Cb, Cr), N×2×⌈H/2⌉×⌈W/2⌉, in [-0.5, 0.5].
+        Raises:
+            ModelError: there are hints, and these weights cannot take any.
         """
         height, width = luma.shape[-2:]
-        padding = (0, -width % STRIDE, 0, -height % STRIDE)
-        x = F.pad((luma - GREY_MEAN) / GREY_STD, padding, mode="replicate")
-        e = self.encoder
-        stride2 = e.relu(e.bn1(e.conv1(x)))
-        stride4 = e.layer1(e.maxpool(stride2))
-        stride8 = e.layer2(stride4)
-        stride16 = e.layer3(stride8)
-        x = e.layer4(stride16)
-        for level, skip in zip(self.decoder, (stride16, stride8, stride4, stride2), strict=True):
+        x = (luma - GREY_MEAN) / GREY_STD
+        if self.config.hints:
+            if hints is None:
+                hints = luma.new_zeros(len(luma), 3, height, width)
+            x = torch.cat([x, hints[:, :2] / CHROMA_STD, hints[:, 2:]], 1)
+        elif hints is not None:
+            raise ModelError("no_hints", "these weights take no hints; use newer ones")
+        x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        *skips, x = self.encoder(x)
+        palette = x.new_zeros(len(x), 0, -(-height // 4), -(-width // 4))
+        for index, (level, skip) in enumerate(zip(self.decoder, reversed(skips), strict=True)):
             x = level(x, skip)
+            if index == 2 and self.config.palette:
+                palette = self.palette(x)[..., : -(-height // 4), : -(-width // 4)].float()
         chroma = torch.tanh(self.head(x).float()) / 2
-        return chroma[..., : (height + 1) // 2, : (width + 1) // 2]
-
-
-def channels(layer: Any) -> int:
-    """Output channels of a torchvision ResNet layer."""
-    block = layer[-1]
-    return getattr(block, "conv3", block.conv2).out_channels
+        return Painting(chroma[..., : (height + 1) // 2, : (width + 1) // 2], palette)

@@ -34,11 +34,14 @@ from safetensors.torch import load_file, save
 from .errors import ModelError, reason
 from .files import write_atomically
 from .generator import Generator, GeneratorConfig
+from .settings import shown
 
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LARGEST = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
+BEFORE = {"hints": False, "palette": 0}  # what a config that does not say it means
 COMMIT = re.compile("[0-9a-f]{40}")
+REVISION = re.compile(r"[\w./+-]{0,250}")  # what git allows and people use
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,24 @@ def on_hub(source: str | Path | None) -> bool:
     Raises:
         ModelError: it is neither a folder nor the name of a repository.
     """
-    if source is None or Path(source).exists():
+    if source is None or _there(source):
         return False
-    repository = str(source).partition("@")[0]
-    if repository.count("/") != 1 or repository.startswith((".", "/", "~")):
+    repository, _, revision = str(source).partition("@")
+    odd = repository.count("/") != 1 or repository.startswith((".", "/", "~"))
+    if odd or not REVISION.fullmatch(revision):
         raise ModelError(
-            f"no model at {source}: give a folder or a Hub repository owner/name@revision"
+            "no_model",
+            "no model at {source}: give a folder or a Hub repository owner/name@revision",
+            source=shown(source),
         )
     return True
+
+
+def _there(path: str | Path) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long for a path, or with a zero byte
+        return False
 
 
 def moves(source: str) -> bool:
@@ -116,9 +129,21 @@ def _download(source: str) -> Found:
         found = Found(folder, source, commit)
         for name, limit in LARGEST.items():
             if name not in announced:
-                raise ModelError(f"{found} has no {name}; use another revision")
+                raise ModelError(
+                    "file_missing",
+                    "{model} has no {file}; {advice}",
+                    model=found,
+                    file=name,
+                    advice="use another revision",
+                )
             if announced[name].size > limit:
-                raise ModelError(f"{found}: {name} is larger than {limit} bytes; use another model")
+                raise ModelError(
+                    "file_large",
+                    "{model}: {file} is larger than {limit} bytes; use another model",
+                    model=found,
+                    file=name,
+                    limit=limit,
+                )
         _check(found, CONFIG, announced[CONFIG].blob_id)
         _read_config(found)
         snapshot_download(repository, revision=commit, allow_patterns=[WEIGHTS])
@@ -131,7 +156,12 @@ def _check(found: Found, name: str, announced: str) -> None:
     if announced not in git_names(path.read_bytes()):
         path.resolve().unlink()  # or the damaged file would stay in the cache
         path.unlink(missing_ok=True)
-        raise ModelError(f"{name} of {found} came damaged from the Hub; try again")
+        raise ModelError(
+            "came_damaged",
+            "{file} of {model} came damaged from the Hub; try again",
+            file=name,
+            model=found,
+        )
 
 
 def git_names(data: bytes) -> set[str]:
@@ -151,28 +181,47 @@ def _explained(source: str) -> Iterator[None]:
         yield
     except RepositoryNotFoundError as error:
         raise ModelError(
-            f"no repository {repository} on the Hub, or it is private: check the name, or log in "
-            "(hf auth login, or HF_TOKEN)"
+            "no_repository",
+            "no repository {repository} on the Hub, or it is private: check the name, or log in "
+            "(hf auth login, or HF_TOKEN)",
+            repository=repository,
         ) from error
     except RevisionNotFoundError as error:
         raise ModelError(
-            f"{repository} has no revision {revision}; give a tag, branch or commit after the @"
+            "no_revision",
+            "{repository} has no revision {revision}; give a tag, branch or commit after the @",
+            repository=repository,
+            revision=revision,
         ) from error
     except HFValidationError as error:
-        raise ModelError(f"{repository} cannot be a repository's name: {error}") from error
+        raise ModelError(
+            "bad_repository",
+            "{repository} cannot be a repository's name: {reason}",
+            repository=shown(repository),
+            reason=reason(error),
+        ) from error
     except LocalEntryNotFoundError as error:
         raise ModelError(
-            f"cannot reach the Hub for {source}, and it is not in the cache; check the network, or "
-            "use a folder"
+            "unreachable",
+            "cannot reach the Hub for {source}, and it is not in the cache; check the network, or "
+            "use a folder",
+            source=source,
         ) from error
     except (HTTPError, OSError, ValueError, RuntimeError) as error:  # RuntimeError: of hf_xet
         raise ModelError(
-            f"cannot get {source} from the Hub ({reason(error)}); try again later"
+            "hub_failed",
+            "cannot get {source} from the Hub ({reason}); try again later",
+            source=source,
+            reason=reason(error),
         ) from error
 
 
-def evaluation(found: Found) -> tuple[dict[str, dict[str, float]], Path | None]:
-    """How good a model is, if that lies beside it: rows of metrics, and a picture of results."""
+Scores = dict[str, dict[str, float]]  # rows of metrics
+
+
+def evaluation(found: Found) -> tuple[dict[str, Scores], Path | None]:
+    """How good a model is, if that lies beside it: rows of metrics for each set of photographs, and
+    a picture of results."""
     names = ("evaluation.json", "figure.jpg")
     paths = [found.folder / name for name in names]
     if found.commit:
@@ -185,10 +234,22 @@ def evaluation(found: Found) -> tuple[dict[str, dict[str, float]], Path | None]:
         except (HTTPError, OSError, ValueError, RuntimeError, EntryNotFoundError):
             return {}, None
     try:
-        rows = json.loads(paths[0].read_text())["rows"]
-    except (OSError, ValueError, KeyError, TypeError):
-        rows = {}
-    return rows, paths[1] if paths[1].exists() else None
+        results = json.loads(paths[0].read_bytes())
+        sets = (
+            {"photographs": results} if "rows" in results else results
+        )  # as before there were sets
+        scores = {str(name): _scores(result["rows"]) for name, result in sets.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        scores = {}
+    return scores, paths[1] if paths[1].exists() else None
+
+
+def _scores(rows: dict) -> Scores:
+    """Rows of numbers; TypeError or ValueError if they are none."""
+    return {
+        str(row): {str(metric): float(value) for metric, value in values.items()}
+        for row, values in rows.items()
+    }
 
 
 def load(found: Found) -> Generator:
@@ -203,8 +264,12 @@ def load(found: Found) -> Generator:
     generator = Generator(_read_config(found))
     with _usable(found, WEIGHTS):
         state = load_file(found.folder / WEIGHTS)
+        kinds = generator.state_dict()
+        for name, value in state.items():
+            if name in kinds and value.is_floating_point() != kinds[name].is_floating_point():
+                raise ValueError(f"{name} holds {value.dtype}, which is no kind of weight")
         if not all(value.isfinite().all() for value in state.values()):
-            raise ModelError("the weights contain values that are not finite")
+            raise ValueError("the weights contain values that are not finite")
         generator.load_state_dict({name: _to_float(value) for name, value in state.items()})
     return generator.eval()
 
@@ -212,9 +277,9 @@ def load(found: Found) -> Generator:
 def _read_config(found: Found) -> GeneratorConfig:
     with _usable(found, CONFIG):
         if (found.folder / CONFIG).stat().st_size > LARGEST[CONFIG]:
-            raise ModelError(f"{CONFIG} is larger than {LARGEST[CONFIG]} bytes")
+            raise ValueError(f"{CONFIG} is larger than {LARGEST[CONFIG]} bytes")
         fields = json.loads((found.folder / CONFIG).read_text())
-        return GeneratorConfig(**fields | {"decoder": tuple(fields["decoder"])})
+        return GeneratorConfig(**BEFORE | fields | {"decoder": tuple(fields["decoder"])})
 
 
 @contextmanager
@@ -226,11 +291,33 @@ def _usable(found: Found, name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise ModelError(f"{found} has no {name}; {advice}") from error
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelError(f"the model {found} is damaged ({reason(error)}); {advice}") from error
+        raise ModelError(
+            "file_missing", "{model} has no {file}; {advice}", model=found, file=name, advice=advice
+        ) from error
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        RuntimeError,
+        RecursionError,
+        SafetensorError,
+    ) as error:
+        raise ModelError(
+            "model_damaged",
+            "the model {model} is damaged ({reason}); {advice}",
+            model=found,
+            reason=reason(error),
+            advice=advice,
+        ) from error
     except ModelError as error:
-        raise ModelError(f"the model {found} cannot be used: {error}; {advice}") from error
+        raise ModelError(
+            "model_unusable",
+            "the model {model} cannot be used: {error}; {advice}",
+            model=found,
+            error=error,
+            advice=advice,
+        ) from error
 
 
 def store(generator: Generator, folder: Path) -> None:

@@ -27,7 +27,7 @@ class Live:
 
     colouriser: Colouriser
     found: hub.Found  # which model it is
-    notice: str = ""  # why it is not the one that was asked for, if it is not
+    notice: ModelError | None = None  # why it is not the one that was asked for, if it is not
 
     def __init__(self, source: str | None, example: Image.Image) -> None:
         """Load a model; the bundled one if a Hub repository cannot be had yet.
@@ -47,7 +47,12 @@ class Live:
                 raise
             log.warning("%s", error)
             self._take(hub.find())
-            self.notice = f"{source} could not be loaded, so the bundled weights are used: {error}."
+            self.notice = ModelError(
+                "fallback",
+                "{source} could not be loaded, so the bundled weights are used: {error}",
+                source=source,
+                error=error,
+            )
         self._last_error = ""
 
     def refresh(self) -> None:
@@ -56,7 +61,7 @@ class Live:
             found = hub.find(self.source)
             if found != self.found:
                 self._take(found)
-                self.notice = ""
+                self.notice = None
                 log.info("changed over to %s", found)
             self._last_error = ""
         except Exception as error:  # whatever it is, the next look may go well
@@ -85,5 +90,7 @@ class Live:
     def _take(self, found: hub.Found) -> None:
         colouriser = Colouriser(hub.load(found), name=str(found))
         if not colouriser.predict(self.example.convert("L")).abs().max() > 1 / 255:
-            raise ModelError(f"{found} leaves the example grey; use another revision")
+            raise ModelError(
+                "left_grey", "{model} leaves the example grey; use another revision", model=found
+            )
         self.colouriser, self.found = colouriser, found

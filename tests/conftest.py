@@ -1,6 +1,5 @@
 """Photographs, folders and a Hub that several tests use. Nothing here leaves this machine."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,12 +16,6 @@ from .hub_server import TOKEN, Hub
 from .photographs import write_handful
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keeps tests away from the user's caches."""
-    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("gradio"))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from .conftest import ROOT
 
 
 def colour(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "colouriser", *map(str, arguments)]
+    command = [sys.executable, "-m", "colouriser", "colour", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 

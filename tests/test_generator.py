@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torchvision import models
 
-from colouriser import Generator, GeneratorConfig, ModelError
+from colouriser import Generator, GeneratorConfig, ModelError, colour
+from colouriser.generator import Encoder
 
 SMALL = (16, 16, 8, 8)
 
@@ -12,7 +14,7 @@ SMALL = (16, 16, 8, 8)
 def test_encoders(encoder: str) -> None:
     generator = Generator(GeneratorConfig(encoder, SMALL)).eval()
     with torch.inference_mode():
-        chroma = generator(torch.rand(2, 1, 64, 96))
+        chroma = generator(torch.rand(2, 1, 64, 96)).chroma
     assert chroma.shape == (2, 2, 32, 48)
     assert chroma.abs().max() <= 0.5
 
@@ -21,14 +23,15 @@ def test_encoders(encoder: str) -> None:
 def test_any_size(size: tuple[int, int]) -> None:
     generator = Generator(GeneratorConfig(decoder=SMALL)).eval()
     with torch.inference_mode():
-        chroma = generator(torch.rand(1, 1, *size))
+        chroma = generator(torch.rand(1, 1, *size)).chroma
     assert chroma.shape == (1, 2, (size[0] + 1) // 2, (size[1] + 1) // 2)
     assert chroma.isfinite().all()
 
 
 def test_every_parameter_learns() -> None:
     generator = Generator(GeneratorConfig(decoder=SMALL))
-    generator(torch.rand(2, 1, 64, 64)).square().sum().backward()
+    chroma, palette = generator(torch.rand(2, 1, 64, 64), torch.rand(2, 3, 64, 64))
+    (chroma.square().sum() + palette.logsumexp(1).sum()).backward()
     without = [n for n, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
     assert not without
 
@@ -41,8 +44,61 @@ def test_every_parameter_learns() -> None:
         {"decoder": (32, 32, 32, 0)},
         {"decoder": (32, 32, 32, 1_000_000)},
         {"decoder": (32, 32, 32, 8.5)},
+        {"hints": 1},
+        {"palette": 1},
+        {"palette": 16.0},
+        {"palette": True},
     ],
 )
 def test_config_is_checked(fields: dict) -> None:
     with pytest.raises(ModelError):
         GeneratorConfig(**fields)
+
+
+def test_the_palette_covers_what_rgb_has() -> None:
+    cells = Generator(GeneratorConfig(decoder=SMALL)).cells
+    assert (cells == 0).all(1).any()  # grey is among them
+    _, chroma = colour.split(torch.rand(1, 3, 40, 40))
+    nearest = torch.cdist(chroma.flatten(2)[0].T, cells).amin(1)
+    assert nearest.max() <= 16 / 255
+
+
+@pytest.mark.parametrize("size", [(64, 64), (33, 70), (1, 1)])
+def test_the_palette_has_a_quarter_of_the_size(size: tuple[int, int]) -> None:
+    generator = Generator(GeneratorConfig(decoder=SMALL)).eval()
+    with torch.inference_mode():
+        painting = generator(torch.rand(1, 1, *size))
+    assert painting.palette.shape[1:] == (len(generator.cells), -(-size[0] // 4), -(-size[1] // 4))
+
+
+def test_hints_change_what_is_painted_and_none_are_zeros() -> None:
+    torch.manual_seed(0)
+    generator = Generator(GeneratorConfig(decoder=SMALL)).eval()
+    luma, hints = torch.rand(1, 1, 64, 64), torch.zeros(1, 3, 64, 64)
+    with torch.inference_mode():
+        without = generator(luma).chroma
+        assert torch.equal(without, generator(luma, hints).chroma)
+        hints[:, :, 20:24, 20:24] = torch.tensor([0.2, -0.1, 1]).view(3, 1, 1)
+        assert not torch.equal(without, generator(luma, hints).chroma)
+
+
+def test_weights_of_before_take_no_hints() -> None:
+    generator = Generator(GeneratorConfig(decoder=SMALL, hints=False, palette=0)).eval()
+    with torch.inference_mode():
+        assert generator(torch.rand(1, 1, 64, 64)).palette.shape == (1, 0, 16, 16)
+    with pytest.raises(ModelError, match="take no hints"):
+        generator(torch.rand(1, 1, 64, 64), torch.zeros(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+def test_the_encoder_is_torchvisions(name: str) -> None:
+    torch.manual_seed(0)
+    theirs = models.get_model(name, weights=None).eval()
+    ours = Encoder(name, 3).eval()
+    ours.load_state_dict({k: v for k, v in theirs.state_dict().items() if k[:3] != "fc."})
+    rgb = torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        x = theirs.maxpool(theirs.relu(theirs.bn1(theirs.conv1(rgb))))
+        for layer in (theirs.layer1, theirs.layer2, theirs.layer3, theirs.layer4):
+            x = layer(x)
+        assert torch.equal(ours(rgb)[-1], x)

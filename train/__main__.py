@@ -23,6 +23,7 @@ from pathlib import Path
 from colouriser import ColouriserError
 
 from .recipes import RECIPES, Recipe
+from .run import Run, TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ColouriserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+    except FileNotFoundError as error:
+        missing = str(error).strip().splitlines()[-1]  # of a process that loads, its last line
+        sys.stderr.write(f"error: {missing}; put it back, or prepare another --run\n")
+        return 1
     except OSError as error:
         sys.stderr.write(
             f"error: {error}; free space or give another --run, then start the step again to go on "
@@ -59,26 +64,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     # Imported here: a typing error on the command line should not wait for torch.
-    from .distributed import choose_gpu, is_only
-    from .record import check_recipe, recorded
+    from .stages.distributed import choose_gpu, is_only
 
     recipe = RECIPES[options.recipe]
-    run = options.run or Path("runs") / recipe.name
-    if options.source and (Path(options.source) / "pairs.csv").exists():
-        run, options.source = Path(options.source), None
+    run = Run(options.run or Path("runs") / recipe.name)
+    if options.source and Run(Path(options.source)).pairs_csv.exists():
+        run, options.source = Run(Path(options.source)), None
     choose_gpu()
     if not is_only() and options.step not in ("generator", "critic", "gan"):
-        raise ColouriserError(f"{options.step} runs in one process; start it alone")
-    check_recipe(recipe, run)
+        raise TrainingError(f"{options.step} runs in one process; start it alone")
+    run.check_recipe(recipe)
     for step in STEPS if options.step == "all" else [options.step]:
-        with recorded(step, recipe, run, **_notes(step, options)):
+        with run.recorded(step, recipe, **_notes(step, options)):
             _run_step(step, options, recipe, run)
 
 
 def _notes(step: str, options: argparse.Namespace) -> dict[str, object]:
     """What to record of a step beside its surroundings; no paths, since it will be published."""
     if step == "prepare":
-        from .prepare import PETS
+        from .data.prepare import PETS
 
         return {"photographs": [path.resolve().name for path in options.images] or [PETS]}
     if step == "generator" and options.start:
@@ -87,38 +91,38 @@ def _notes(step: str, options: argparse.Namespace) -> dict[str, object]:
     return {}
 
 
-def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Path) -> None:
+def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Run) -> None:
     if step == "prepare":
-        from .prepare import prepare
+        from .data.prepare import prepare
 
-        prepare(recipe, run, options.images, options.splits)
+        prepare(recipe, run, options.images, options.splits, options.apart)
     elif step == "generator":
-        from .generator import train_generator
+        from .stages.generator import train_generator
 
         train_generator(recipe, run, options.encoder_weights, options.start)
     elif step == "critic":
-        from .critic import train_critic
+        from .stages.critic import train_critic
 
         train_critic(recipe, run, options.encoder_weights)
     elif step == "gan":
-        from .gan import train_gan
+        from .stages.gan import train_gan
 
         train_gan(recipe, run, options.encoder_weights)
     elif step == "evaluate":
-        from .evaluate import evaluate
+        from .measure.evaluate import evaluate
 
         others = dict(_name_and_folder(text) for text in options.compare)
         path = evaluate(recipe, run, options.split, options.source, others)
         log.info("%s\n%s", path, path.read_text())
     else:
-        from .figures import figures
+        from .measure.figures import figures
 
-        for path in figures(recipe, run, options.split):
+        for path in figures(recipe, run, options.split, options.set):
             log.info("%s", path)
 
 
 def _publish(options: argparse.Namespace) -> None:
-    from .publish import Publication, files, publish, write_folder
+    from .release.publish import Publication, files, publish, write_folder
 
     publication = Publication(
         options.repo,
@@ -129,17 +133,17 @@ def _publish(options: argparse.Namespace) -> None:
         options.license,
     )
     if options.dry_run:
-        folder = write_folder(options.source, publication)
+        folder = write_folder(Run(options.source), publication)
         log.info("%s@%s would get, from %s:", options.repo, options.tag, folder)
         for name in files(folder):
             log.info("%10d bytes  %s", (folder / name).stat().st_size, name)
     else:
-        log.info("%s", publish(options.source, publication))
+        log.info("%s", publish(Run(options.source), publication))
 
 
 def _space(options: argparse.Namespace) -> None:
-    from .publish import files
-    from .space import Space, publish_space, write_folder
+    from .release.publish import files
+    from .release.space import Space, publish_space, write_folder
 
     space = Space(options.repo, options.model, options.private, options.hardware)
     folder = write_folder(space, Path("runs") / "space")
@@ -201,7 +205,14 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
             nargs="+",
             default=[],
             help="CSV files with the columns file and split (train, valid, test); by a hash of the "
-            "name unless given",
+            "name unless given; with columns source and weight if wanted",
+        )
+        parser.add_argument(
+            "--apart",
+            nargs="+",
+            default=[],
+            metavar="SOURCE",
+            help="sources in those files whose photographs are measured in a table of their own",
         )
     if step in ("generator", "critic", "gan", "all"):
         parser.add_argument(
@@ -223,6 +234,8 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
             default="test",
             help="what evaluate measures and figures show (default: test)",
         )
+    if step in ("figures", "all"):
+        parser.add_argument("--set", help="only photographs of this set, one that may be shown")
     if step in ("evaluate", "all"):
         parser.add_argument(
             "--compare",
@@ -236,7 +249,7 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
 def _name_and_folder(text: str) -> tuple[str, Path]:
     name, _, folder = text.partition("=")
     if not name or not Path(folder).is_dir() or not folder:
-        raise ColouriserError(f"--compare {text}: give NAME=FOLDER with a folder of images")
+        raise TrainingError(f"--compare {text}: give NAME=FOLDER with a folder of images")
     return name, Path(folder)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from colouriser import GeneratorConfig
 
+from .data.hints import HintConfig
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -11,46 +13,49 @@ class Recipe:
 
     name: str
     model: GeneratorConfig = GeneratorConfig()
-    imagenet: bool = True  # start the encoder from ImageNet: 4,000 photographs cannot teach it
+    imagenet: bool = True  # start the encoder from ImageNet: our photographs are too few to
     seed: int = 42
     sample: int | None = None  # at most so many photographs; all of them unless given
     stored_size: int = 256  # shorter side of the prepared photographs; the size of the metrics
     batch: int = 16  # fits any machine; larger ones learn less per photograph on few photographs
     workers: int = 1  # processes that decode photographs; two cores have none to spare for more
     smallest_crop: float = 0.5  # share of a photograph; smaller ones show fur without the animal
-    aged: float = 0.4  # share of grey photographs that are worn (train/aging.py)
+    aged: float = 0.4  # share of grey photographs that are worn (data/aging.py)
     bfloat16: bool = True  # two to three times the speed, where the processor has it
 
-    generator_size: int = 192  # crops; smaller sees too little of an animal, larger is too slow
-    generator_epochs: int = 10
+    generator_epochs: int = 20
+    small_epochs: int = 12  # of them, on small crops
+    small_size: int = 128  # crops: twice as many in the same time, and most of what there is to see
+    generator_size: int = 192  # crops of the other epochs: where things end
     pixel_loss: str = "psnr"  # or "mse"; mse is ruled by the few very colourful photographs
+    palette_weight: float = 0.5  # of the palette's cross-entropy, about 3; of psnr, for a decibel
+    rarity: float = 0.9  # how much rare colours count in it; at 1 it would doubt every grey
+    hints: HintConfig = HintConfig()
     generator_rate: float = 1e-3
-    encoder_share: float = 0.2  # of the rate for the encoder: it already knows what things are
+    encoder_share: float = 0.3  # of the rate for the encoder: it already knows what things are
+    cool_down: float = 0.4  # share of the steps in which rates fall
+    generator_average: float = 0.998  # of the weights over the steps: about the last 500
 
-    critic: str = "features"  # of ImageNet (train/critic.py); or "patches", of pixels
+    critic: str = "features"  # of ImageNet (stages/critic.py); or "pixels", the original's
     critic_size: int = 192
     critic_epochs: int = 1  # a short head start: a critic that is always right teaches nothing
     critic_rate: float = 2e-4
     fakes: int | None = 1500  # generated training photographs for it; all unless given
     real_label: float = 0.9  # one-sided label smoothing (Salimans et al. 2016)
-    spectral: bool = True  # spectral normalisation of a critic of pixels
-    patches: bool = True  # it judges patches, not whole photographs
-    critic_noise: float = 0.0  # on its input
 
     gan_size: int = 192
     gan_epochs: int = 5
     gan_rate: float = 1e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 1e-3  # faster than its pupil, or it is fooled within an epoch
     pixel_weight: float = 0.2  # of the pixel loss; of psnr, for a decibel
-    perceptual_weight: float = 4.0  # of a distance of about 0.8 (train/perceptual.py)
+    perceptual_weight: float = 4.0  # of a distance of about 0.8 (stages/features.py)
     vividness_weight: float = 2.0  # of the relative difference in colourfulness, about 0.3
     critic_weight: float = 1.0  # of the adversarial loss, about 1
     generator_turn: int = 1  # steps of the generator, then
     critic_turn: int = 1  # at most so many of the critic
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
-    replay: float = 0.0  # share of older outputs among those the critic sees
-    average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
-    blend_shares: tuple[float, ...] = (0.6, 0.8, 1.0)  # of the GAN's weights (train/blend.py)
+    gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
+    blend_shares: tuple[float, ...] = (0.6, 0.8, 1.0)  # of the GAN's weights (stages/blend.py)
     blend_gains: tuple[float, ...] = (1.0, 1.15)  # on chroma; larger ones cost realism
     psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
 
@@ -67,6 +72,7 @@ RECIPES = {
         Recipe(
             "finetune",
             generator_epochs=3,
+            small_epochs=0,
             generator_rate=5e-4,  # half: what is known should not be lost
         ),
         # One GPU with 16 GB, planned for half an hour; not run yet for want of a GPU.
@@ -77,6 +83,7 @@ RECIPES = {
             workers=8,  # a GPU is faster than one process decodes
             generator_size=224,
             generator_epochs=30,
+            small_epochs=15,
             fakes=None,
             gan_size=224,
             gan_epochs=16,
@@ -86,14 +93,15 @@ RECIPES = {
         Recipe(
             "reference",
             aged=0.0,
+            model=GeneratorConfig(hints=False, palette=0),
             generator_epochs=2,
+            small_epochs=0,
             pixel_loss="mse",
-            critic="patches",
+            generator_average=0.0,  # the weights of the last step
+            critic="pixels",
             critic_epochs=6,
             fakes=None,
             real_label=1.0,
-            spectral=False,
-            patches=False,
             gan_epochs=10,
             gan_rate=2e-4,
             gan_critic_rate=2e-4,
@@ -102,7 +110,7 @@ RECIPES = {
             vividness_weight=0.0,
             critic_turn=1000,  # no bound
             critic_threshold=0.65,  # fastai's examples' value
-            average=0.0,  # the weights of the last step
+            gan_average=0.0,  # the weights of the last step
             blend_shares=(1.0,),
             blend_gains=(1.0,),
         ),
@@ -116,13 +124,16 @@ RECIPES = {
             workers=0,  # starting a process takes longer than decoding
             bfloat16=False,
             generator_size=64,
+            small_size=48,
             generator_epochs=2,
-            critic="patches",  # no download
+            small_epochs=1,
+            generator_average=0.5,
+            gan_average=0.5,
+            critic="pixels",  # no download
             critic_size=64,
             gan_size=64,
             gan_epochs=2,
             perceptual_weight=0.0,  # no download
-            replay=0.5,
             blend_shares=(0.5, 1.0),
             blend_gains=(1.0,),
             metrics=("psnr", "ssim", "colourfulness"),  # these need no downloaded networks

@@ -1,0 +1,102 @@
+"""Bringing chroma to full size: along the photograph's own edges, in bands of rows.
+
+Beside input and output, memory stays small for any photograph, and every band is worked on while it
+lies in the processor's cache.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from . import colour
+
+WARM = (-0.05, 0.035)  # chroma (Cb, Cr) that temperature 1 adds: toward the colour of lamplight
+RADIUS = 2  # of the guided filter's windows, in pixels of chroma
+SMOOTHNESS = 0.02**2  # luma variance below which the filter sees no edge: noise and film grain
+BAND = 1 << 17  # pixels merged at a time: a dozen float planes of it stay in a processor's cache
+WHITE = 255.0
+
+
+def merge(
+    luma: Image.Image, coefficients: Tensor, vividness: float = 1.0, temperature: float = 0.0
+) -> Image.Image:
+    """Bring chroma up to full size and merge it with its luma.
+
+    Args:
+        luma: mode "L", the photograph.
+        coefficients: of `guided_filter`, float32 4×h×w on the CPU.
+        vividness: factor on chroma.
+        temperature: what is added to all chroma, from -1 (bluish) to 1 (yellowish).
+
+    Returns:
+        Mode "RGB", of luma's size, with its luma.
+    """
+    width, height = luma.size
+    grey = torch.from_numpy(np.array(luma))
+    out = torch.empty(3, height, width, dtype=torch.uint8)
+    with torch.inference_mode():
+        unit = torch.tensor([1, 1, WHITE, WHITE]).view(4, 1, 1)  # offsets in steps of 1/255
+        scaled = coefficients * (vividness * unit)
+        scaled[2:] += torch.tensor(WARM).view(2, 1, 1) * (temperature * WHITE)
+        for top, bottom, slope, offset in _bands(scaled, width, height):
+            band = grey[None, top:bottom].float()
+            distances = colour.offsets(torch.addcmul(offset, slope, band))
+            scale = colour.gamut_scale(band, *distances, white=WHITE)
+            band += 0.5  # so that cutting off decimals rounds
+            for channel, distance in zip(out, distances, strict=True):
+                channel[top:bottom] = torch.addcmul(band, scale, distance)[0]
+    return Image.merge("RGB", [Image.fromarray(channel.numpy()) for channel in out])
+
+
+def guided_filter(guide: Tensor, chroma: Tensor) -> Tensor:
+    """Coefficients of the Fast Guided Filter (He & Sun 2015, arXiv:1505.00996).
+
+    Args:
+        guide: luma, float 1×1×H×W in [0, 1].
+        chroma: float 1×2×H×W.
+
+    Returns:
+        1×4×H×W: slope (2) and offset (2) of chroma as a linear function of luma in each window.
+    """
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, 2 * RADIUS + 1, 1, RADIUS, count_include_pad=False)
+
+    mean_guide, mean_chroma = mean(guide), mean(chroma)
+    variance = mean(guide * guide) - mean_guide**2
+    slope = (mean(guide * chroma) - mean_guide * mean_chroma) / (variance + SMOOTHNESS)
+    return mean(torch.cat([slope, mean_chroma - slope * mean_guide], 1))
+
+
+def _bands(
+    coefficients: Tensor, width: int, height: int
+) -> Iterator[tuple[int, int, Tensor, Tensor]]:
+    """Bilinear interpolation to width × height: top, bottom, slope and offset of bands of rows.
+
+    Along rows it is done at once; along columns band by band, each between two rows of them.
+    """
+    low, weight = _positions(coefficients.shape[2], width)
+    padded = F.pad(coefficients, (0, 1, 0, 1), mode="replicate")
+    columns = torch.lerp(padded[:, :, low], padded[:, :, low + 1], weight)  # 4×(h + 1)×width
+    low, weight = _positions(coefficients.shape[1], height)
+    start = 0
+    for row, count in zip(*torch.unique_consecutive(low, return_counts=True), strict=True):
+        above, below = columns[:, row, None], columns[:, row + 1, None]
+        end = start + int(count)
+        for top in range(start, end, max(1, BAND // width)):
+            bottom = min(end, top + max(1, BAND // width))
+            band = torch.lerp(above, below, weight[None, top:bottom, None])
+            yield top, bottom, band[:2], band[2:]
+        start = end
+
+
+def _positions(small: int, large: int) -> tuple[Tensor, Tensor]:
+    """Where the centres of `large` pixels lie among those of `small`: index below, and weight of
+    the index above."""
+    positions = ((torch.arange(large) + 0.5) * (small / large) - 0.5).clamp_(0, small - 1)
+    low = positions.long()
+    return low, positions - low

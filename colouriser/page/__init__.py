@@ -1,0 +1,123 @@
+"""The page: black-and-white photographs go in, coloured ones come out.
+
+`serve` loads a model and serves it. The other rooms: studio (the engine), one, many and about (a
+tab each), api (for programs), keep (what is kept, how long), words (texts in each language).
+"""
+
+import html
+import logging
+import os
+import warnings
+from contextlib import suppress
+from threading import Thread
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio reads it
+from . import keep  # isort: skip  # before gradio too: it claims the folder for its files
+
+with suppress(ImportError):
+    import spaces  # noqa: F401  # of ZeroGPU, which wants it before torch
+
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image
+from starlette.middleware import Middleware
+
+from ..errors import ColouriserError
+from ..live import SECONDS, Live
+from .about import about
+from .api import api
+from .controls import called
+from .many import many
+from .one import PICTURES, one
+from .studio import Studio
+from .words import TEXTS, said, say, texts
+
+QUEUE = 64  # people who may wait
+AT_ONCE = 2  # photographs: the generator is thread-safe, and decoding leaves a core idle
+SESSIONS = 200  # people whose page's state is kept, some 140 kB each; the page itself needs none
+FONT = ("system-ui", "sans-serif")  # the default theme would fetch its fonts from the internet
+HERE = Path(__file__).parent
+
+
+def build(live: Live) -> gr.Blocks:
+    """The page, with a model that may change while it runs."""
+    studio = Studio(live)
+    Thread(target=studio.guard.warm, daemon=True).start()
+
+    def state(request: gr.Request) -> str:
+        """Which model is live, and why it is not the one that was asked for."""
+        words = texts(request)
+        model = words["model"].format(model=called(live.colouriser.name, words))
+        text = f"<small>{html.escape(model)}</small>"
+        if live.notice is None:
+            return text
+        notice = words["fallback"].format(notice=said(live.notice, request))
+        return f"<p>{html.escape(notice)}</p>{text}"
+
+    gr.set_static_paths([keep.EXAMPLES])  # these are not copied, and so stay
+    with gr.Blocks(title="Colouriser", analytics_enabled=False) as demo:
+        gr.Markdown("# Colouriser")
+        gr.Markdown(say("intro"))
+        with gr.Tab(say("one")):
+            one(studio, AT_ONCE)
+        with gr.Tab(say("many")):
+            many(studio)
+        with gr.Tab(say("about")):
+            about(demo, live)
+        model = gr.HTML(elem_id="model")
+        demo.load(state, None, model, api_name="model")
+        api(studio, AT_ONCE)
+    demo.queue(max_size=QUEUE)
+    return demo
+
+
+def launch(demo: gr.Blocks, **options: Any) -> str:
+    """Serve the page; returns its address."""
+    theme = gr.themes.Default(
+        primary_hue=gr.themes.colors.indigo, font=FONT, font_mono=("monospace",)
+    ).set(
+        button_primary_background_fill="*primary_600",  # white on it has enough contrast
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_700",
+        color_accent="*primary_600",
+    )
+    style, script = ((HERE / name).read_text() for name in ("style.css", "script.js"))
+    result = demo.launch(
+        theme=theme,
+        head=f"<style>{style}</style><script>{script}</script>",  # `css` reaches only a part of it
+        i18n=say,
+        run_history=False,
+        max_file_size=keep.MAX_BYTES,
+        footer_links=["api", "settings"],
+        mcp_server=True,
+        state_session_capacity=SESSIONS,
+        app_kwargs={"middleware": [Middleware(keep.UploadLimit)]},
+        **options,
+    )
+    return result[1]
+
+
+def serve(model: str | None = None) -> None:
+    """Load a model and serve the page until it is stopped.
+
+    Args:
+        model: a folder or a Hub repository "owner/name@revision"; the bundled weights unless given.
+            If the revision is a branch, the page changes over to new commits while it runs.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
+    try:
+        with Image.open(PICTURES[0]) as example:
+            live = Live(model or None, example)
+    except ColouriserError as error:
+        raise SystemExit(f"error: {error}") from error
+    live.follow(float(os.environ.get("COLOURISER_LOOK_SECONDS", SECONDS)))
+    Thread(target=keep.sweep_for_ever, daemon=True).start()
+    launch(build(live))
+
+
+__all__ = ["TEXTS", "build", "launch", "serve"]

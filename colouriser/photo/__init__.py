@@ -1,0 +1,17 @@
+"""Photographs in files: reading them as luma, writing coloured ones, and what is kept of both."""
+
+from .read import MAX_PIXELS, MAX_SIDE, Photo, read, suffixes, to_luma
+from .write import mark, result_name, writable, write
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "Photo",
+    "mark",
+    "read",
+    "result_name",
+    "suffixes",
+    "to_luma",
+    "writable",
+    "write",
+]

@@ -1,0 +1,225 @@
+"""Reading photographs as luma.
+
+Reading applies the EXIF orientation, converts colour profiles to sRGB, brings 16 bit down to 8, and
+refuses what is no photograph, too large, or built to be slow, before decoding it.
+"""
+
+import io
+import logging
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageOps
+from pillow_heif import register_heif_opener
+
+from ..errors import PhotoError, reason
+from .metadata import kept_exif, position, resolution
+
+log = logging.getLogger(__name__)
+
+MAX_PIXELS = 150_000_000  # the largest photograph that is decoded; needs about 3 GB
+MAX_SIDE = 65_535  # JPEG's own limit; chroma is stretched to the whole width at once
+MAX_SCANS = 100  # of a JPEG; programs write a dozen, and each takes the time of a whole picture
+register_heif_opener()
+Image.init()  # registers all formats; Pillow would do it too late
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
+READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
+SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
+ORIGINAL_SIDE = 1024  # longest side of the copy that is kept of a photograph in colour
+IN_COLOUR = 4.0  # of 255: spread of chroma that no tint, such as sepia's, explains
+SEVERAL = "has more than one page or frame; only the first is used"
+START_OF_SCAN = b"\xff\xda"  # in a JPEG; within a scan's own data every 0xff is followed by 0
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph without its colour, and what is needed to write a coloured copy of it."""
+
+    luma: Image.Image  # mode "L", upright
+    suffix: str  # of the format a copy is best written in, such as ".jpg"
+    alpha: Image.Image | None = None  # mode "L", upright, for photographs with transparency
+    exif: Image.Exif = field(default_factory=Image.Exif)  # without orientation and position
+    position: dict[int, Any] = field(default_factory=dict)  # the EXIF's GPS directory
+    dpi: tuple[float, float] | None = None  # resolution of a scan, dots per inch
+    original: Image.Image | None = None  # if it was in colour: "RGB", upright, at most 1024 px
+    several: bool = False  # the file has more than one page or frame, and this is the first
+
+
+def suffixes() -> set[str]:
+    """Lower-case file suffixes (".jpg") of the formats that can be read."""
+    return {s for s, f in Image.registered_extensions().items() if f in READABLE}
+
+
+def to_luma(image: Image.Image) -> Image.Image:
+    """The upright 8-bit luma of a PIL image of any mode, as mode "L".
+
+    It is Pillow's `convert("L")` (Rec. 601), except that deeper modes are scaled and not clipped:
+    "I;16" from [0, 65535]; "I" and "F" from [0, 1] ("F" only), [0, 255], [0, 65535] or
+    [0, 2**32 - 1], the smallest that holds all values. A colour profile is left to `read`.
+
+    Raises:
+        PhotoError: the image has no pixels, is larger than the limits, or cannot be decoded.
+    """
+    _check_size(image.size)
+    try:
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            image = ImageOps.exif_transpose(image)
+        if image.mode.startswith(("I", "F")):
+            return _scale_to_8_bit(image)
+        if image.mode == "LAB":
+            lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+            image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
+        luma = (image.convert("LA") if image.mode == "La" else image).convert("L")
+    except Exception as error:  # decoders raise anything on damaged files
+        raise _damaged(error) from error
+    luma.info = {}
+    return luma
+
+
+def _scale_to_8_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, dtype=np.float64)
+    finite = np.isfinite(values)
+    values = np.where(finite, values, 0)
+    largest = values.max()
+    if image.mode.startswith("I;16"):
+        white = 65535
+    else:
+        whites = ([1] if image.mode == "F" else []) + [255, 65535, 2**32 - 1]
+        white = next((w for w in whites if largest <= w), whites[-1])
+    return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))
+
+
+def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
+    """Read a photograph from a file.
+
+    Args:
+        source: a path or an open binary file. The format is judged by content, not by name.
+        name: what error messages call it; the file's name unless given.
+
+    Raises:
+        PhotoError: not found, not an image, damaged, empty, or larger than the limits.
+    """
+    name = name or (Path(source).name if isinstance(source, (str, Path)) else "the photograph")
+    try:
+        if not isinstance(source, (str, Path)):
+            return _read(source, name)
+        if not stat.S_ISREG(os.stat(source).st_mode):  # opening a pipe would wait for ever
+            raise PhotoError("not_a_file", "a folder or a device, not a file; give a photograph")
+        with open(source, "rb") as file:
+            return _read(file, name)
+    except PhotoError as error:
+        error.of(name)
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large().of(name) from error
+    except Image.UnidentifiedImageError as error:
+        raise PhotoError(
+            "not_an_image", "not an image that can be read; use JPEG, PNG, WebP, TIFF or BMP"
+        ).of(name) from error
+    except FileNotFoundError as error:
+        raise PhotoError("not_found", "no such file; check the name").of(name) from error
+    except PermissionError as error:
+        raise PhotoError("not_permitted", "you may not read this file; change its permissions").of(
+            name
+        ) from error
+    except Exception as error:  # decoders raise anything on damaged files
+        raise _damaged(error).of(name) from error
+
+
+def _read(file: BinaryIO, name: str) -> Photo:
+    with Image.open(file, formats=READABLE) as image:
+        _check_size(image.size)
+        if image.format in ("JPEG", "MPO"):
+            _check_scans(file)
+        # Whether there are several is told by the first; to count them would mean to visit all.
+        several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
+        if several:
+            log.warning("%s: %s", name, SEVERAL)
+        suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
+        image.load()
+        exif, gps = kept_exif(image.getexif()), position(image.getexif())
+        ImageOps.exif_transpose(image, in_place=True)
+        upright = _to_srgb(image)
+        alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
+        original = _original(upright)
+        return Photo(to_luma(upright), suffix, alpha, exif, gps, dpi, original, several)
+
+
+def _check_scans(file: BinaryIO) -> None:
+    """Refuse a JPEG with so many scans that decoding it would take for ever."""
+    place, scans, before = file.tell(), 0, b""
+    file.seek(0)
+    while block := file.read(1 << 20):
+        scans += (before + block).count(START_OF_SCAN)
+        before = block[-1:]
+    file.seek(place)
+    if scans > MAX_SCANS:
+        raise PhotoError(
+            "too_many_scans",
+            "is built of {scans} scans, where cameras and programs write a dozen; save it again",
+            scans=scans,
+        )
+
+
+def _original(image: Image.Image) -> Image.Image | None:
+    """A small copy of a photograph in colour; nothing of one in grey or in one tint."""
+    if image.mode.startswith(("1", "L;", "I", "F")) or image.mode in ("L", "LA", "La"):
+        return None
+    small = (
+        image.copy()
+        if max(image.size) <= ORIGINAL_SIDE
+        else image.reduce(max(1, max(image.size) // ORIGINAL_SIDE))
+    )
+    small = small.convert("RGB")
+    small.thumbnail((ORIGINAL_SIDE, ORIGINAL_SIDE))
+    planes = np.asarray(small.convert("YCbCr"), dtype=np.float32)[::4, ::4].reshape(-1, 3)
+    luma, chroma = planes[:, :1] - planes[:, :1].mean(), planes[:, 1:] - planes[:, 1:].mean(0)
+    tint = (luma * chroma).sum(0) / max(float((luma**2).sum()), 1.0)  # what luma explains
+    return small if (chroma - luma * tint).std() > IN_COLOUR else None
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """Convert an image with an embedded colour profile to sRGB, and drop the profile."""
+    profile = image.info.pop("icc_profile", None)
+    if not profile or image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        log.warning("ignoring a colour profile that cannot be used: %s", error)
+        return image
+    return converted or image
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if min(size) < 1:
+        raise PhotoError("no_pixels", "the image has no pixels; use another")
+    if width * height > MAX_PIXELS or max(size) > MAX_SIDE:
+        raise _too_large(f"{width} × {height} pixels are ")
+
+
+def _too_large(what: str = "") -> PhotoError:
+    return PhotoError(
+        "too_large",
+        "{what}more than the limit of {megapixels} megapixels or {side} pixels a side; make it "
+        "smaller",
+        what=what,
+        megapixels=MAX_PIXELS // 1_000_000,
+        side=MAX_SIDE,
+    )
+
+
+def _damaged(error: Exception) -> PhotoError:
+    return PhotoError(
+        "damaged",
+        "damaged or incomplete ({reason}); save or download it again",
+        reason=reason(error),
+    )

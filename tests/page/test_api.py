@@ -1,0 +1,390 @@
+"""The page's endpoints, as programs call them."""
+
+import asyncio
+import base64
+import json
+import re
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from PIL import ExifTags, Image
+from torch import Tensor
+
+from colouriser import photo
+from colouriser.batch import Entry
+from colouriser.live import Live
+from colouriser.page import build, keep, launch
+from colouriser.page.one import PICTURES
+from colouriser.page.studio import Settings, Studio
+
+from ..conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def url(cat: Image.Image) -> Iterator[str]:
+    demo = build(Live(None, cat))
+    yield launch(demo, prevent_thread_lock=True, quiet=True)
+    demo.close()
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Client:
+    return Client(url, verbose=False)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp", ".gif", ".heic"])
+def test_colourise(suffix: str, client: Client, cat: Image.Image, tmp_path: Path) -> None:
+    path = tmp_path / f"cat{suffix}"
+    cat.save(path)
+    result = Path(client.predict(handle_file(path), api_name="/colourise"))
+    expected = {".gif": ".png", ".heic": ".png"}.get(suffix, suffix)
+    assert result.name == f"cat-colourised{expected}"
+    with Image.open(result) as image:
+        assert image.size == cat.size
+        error = np.asarray(image.convert("L"), int) - np.asarray(photo.read(path).luma, int)
+        assert np.abs(error).max() <= (2 if suffix == ".jpg" else 1)
+        assert (np.abs(error) > 1).mean() < 1e-4
+        assert np.ptp(np.asarray(image.convert("RGB"), int), axis=2).mean() > 3
+
+
+def test_settings_of_an_endpoint(client: Client, cat: Image.Image, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
+    cat.save(tmp_path / "cat.jpg", exif=exif)
+
+    def colourise(**settings: object) -> Path:
+        file = handle_file(tmp_path / "cat.jpg")
+        return Path(client.predict(file, **settings, api_name="/colourise"))
+
+    def chroma(path: Path) -> np.ndarray:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("YCbCr"), dtype=float)[..., 1:] - 128
+
+    def position(path: Path) -> dict:
+        with Image.open(path) as image:
+            return dict(image.getexif().get_ifd(ExifTags.IFD.GPSInfo))
+
+    plain = colourise()
+    assert position(plain) == {}
+    assert b"compositeWithTrainedAlgorithmicMedia" in plain.read_bytes()
+    assert position(colourise(keep_position=True)) != {}
+    png = colourise(format="png")
+    assert png.suffix == ".png"
+    assert b"compositeWithTrainedAlgorithmicMedia" in png.read_bytes()
+    assert np.abs(chroma(colourise(vividness=0))).max() <= 1
+    warm, cool = (chroma(colourise(temperature=t)).mean((0, 1)) for t in (1, -1))
+    assert warm[0] < chroma(plain).mean((0, 1))[0] < cool[0]  # less blue
+    assert warm[1] > cool[1]  # more red
+    with Image.open(colourise(mark=True)) as marked, Image.open(plain) as unmarked:
+        changed = np.asarray(marked, int) != np.asarray(unmarked, int)
+        assert 0 < changed.mean() < 0.1
+        assert not changed[: cat.height // 2].any()  # below, in the corner
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("broken.jpg", b"no image", r"broken\.jpg: not an image that can be read; use"),
+        ("empty.png", b"", r"empty\.png: not an image"),
+    ],
+)
+def test_errors_are_messages(
+    name: str, content: bytes, message: str, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(AppError, match=message) as error:
+        client.predict(handle_file(tmp_path / name), api_name="/colourise")
+    assert str(tmp_path) not in str(error.value)
+    assert "/gradio/" not in str(error.value)
+
+
+def test_too_many_pixels_are_refused_before_decoding(client: Client, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.png"
+    Image.new("1", (20_000, 20_000)).save(huge)
+    with pytest.raises(AppError, match=r"huge\.png: .*more than the limit of 150 mega"):
+        client.predict(handle_file(huge), api_name="/colourise")
+
+
+def test_too_many_bytes_are_refused(
+    url: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"files": ("big.jpg", b"\0" * (keep.MAX_BYTES + 1))}
+    answer = httpx.post(f"{url}gradio_api/upload", files=files, timeout=60)
+    assert answer.status_code == 413
+    assert str(keep.MAX_BYTES) in answer.text
+
+
+def test_settings_out_of_range(client: Client, tmp_path: Path, cat: Image.Image) -> None:
+    cat.save(tmp_path / "cat.png")
+    with pytest.raises(AppError, match="vividness must be from 0 to 4, not 9"):
+        client.predict(handle_file(tmp_path / "cat.png"), vividness=9, api_name="/colourise")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"detail": 2048}, "detail must be from 64 to 1024 in whole numbers, not 2048"),
+        ({"detail": 256.5}, "detail must be from 64 to 1024 in whole numbers, not 256.5"),
+        ({"detail": None}, "detail must be a number, not None"),
+        ({"vividness": True}, "vividness must be a number, not True"),
+        ({"vividness": "1"}, "vividness must be a number, not '1'"),
+        ({"temperature": -1.5}, "temperature must be from -1 to 1, not -1.5"),
+        ({"format": "jpeg"}, "format must be one of original, png, not 'jpeg'"),
+        ({"format": ["png"]}, r"format must be one of original, png, not \['png'\]"),
+        ({"keep_position": "false"}, "keep_position must be true or false, not 'false'"),
+        ({"mark": 1}, "mark must be true or false, not 1"),
+    ],
+)
+def test_settings_that_are_no_good(
+    settings: dict[str, object], message: str, client: Client, cat: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    file = handle_file(tmp_path / "cat.png")
+    with pytest.raises(AppError, match=message):
+        client.predict(file, **settings, api_name="/colourise")
+    with pytest.raises(AppError, match=f"^{message}"):
+        client.predict([file], **settings, api_name="/colourise_many")
+
+
+def test_failures_of_one_name_are_all_told(client: Client, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
+        archive.writestr("a/x.jpg", b"no image")
+        archive.writestr("b/x.jpg", b"no image")
+    with pytest.raises(AppError, match=r"No photograph could be coloured\. (x\.jpg: not an .*){2}"):
+        client.predict([handle_file(tmp_path / "album.zip")], api_name="/colourise_many")
+
+
+def test_colourise_many(client: Client, cat: Image.Image, tmp_path: Path) -> None:
+    for name in ("one.jpg", "two.png", "three.heic"):
+        cat.resize((90, 60)).save(tmp_path / name)
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.write(tmp_path / "one.jpg", "folder/one.jpg")  # the same name again
+        archive.write(tmp_path / "two.png", "folder/four.png")
+        archive.writestr("folder/notes.txt", "passed over")
+        archive.writestr("__MACOSX/._four.png", "passed over")
+    names = ("one.jpg", "two.png", "three.heic", "broken.jpg", "more.zip")
+    files = [handle_file(tmp_path / name) for name in names]
+    result, failures = client.predict(files, api_name="/colourise_many")
+    with zipfile.ZipFile(result) as archive:
+        assert set(archive.namelist()) == {
+            "one-colourised.jpg",
+            "one-2-colourised.jpg",
+            "two-colourised.png",
+            "three-colourised.png",
+            "four-colourised.png",
+        }
+        assert archive.testzip() is None
+    broken, passed = failures
+    assert broken.startswith("broken.jpg: not an image")
+    assert passed == "notes.txt: no photograph, passed over"
+
+
+def test_no_photograph_at_all(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(AppError, match="No photograph could be coloured"):
+        client.predict([handle_file(tmp_path / "broken.jpg")], api_name="/colourise_many")
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(AppError, match=r"broken\.zip"):
+        client.predict([handle_file(tmp_path / "broken.zip")], api_name="/colourise_many")
+
+
+def test_photographs_do_not_disturb_each_other(
+    url: str, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    astronaut.save(tmp_path / "astronaut.png")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    alone = {}
+    client = Client(url, verbose=False)
+    for name in ("cat", "astronaut"):
+        alone[name] = Path(
+            client.predict(handle_file(tmp_path / f"{name}.png"), api_name="/colourise")
+        ).read_bytes()
+    names = ["cat", "broken", "astronaut"] * 4
+    jobs = [
+        (n, client.submit(handle_file(tmp_path / f"{n}.png"), api_name="/colourise")) for n in names
+    ]
+    for name, job in jobs:
+        if name == "broken":
+            with pytest.raises(AppError):
+                job.result()
+        else:
+            assert Path(job.result()).read_bytes() == alone[name]
+
+
+def readme_blocks() -> dict[str, str]:
+    """The README's code blocks about the page's endpoints, by their first word."""
+    text = (ROOT / "README.md").read_text()
+    section = text.partition("## Use it from programs")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL)
+    return dict(blocks)
+
+
+def test_readme_python_client(url: str, cat: Image.Image, tmp_path: Path) -> None:
+    cat.save(tmp_path / "photo.jpg")
+    code = readme_blocks()["python"].replace("http://127.0.0.1:7860", url)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip().endswith("photo-colourised.jpg")
+
+
+def test_readme_curl(url: str, cat: Image.Image, tmp_path: Path) -> None:
+    cat.save(tmp_path / "photo.jpg")
+    code = readme_blocks()["bash"].replace("http://127.0.0.1:7860", url.rstrip("/"))
+    result = subprocess.run(["bash", "-ec", code], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    with Image.open(tmp_path / "coloured.jpg") as image:
+        assert image.size == cat.size
+
+
+def test_readme_mcp(url: str) -> None:
+    address = json.loads(readme_blocks()["json"])["mcpServers"]["colouriser"]["url"]
+    address = address.replace("http://127.0.0.1:7860/", url)
+    data = base64.b64encode(PICTURES[0].read_bytes()).decode()
+
+    async def talk() -> tuple[set[str], str]:
+        async with (
+            streamablehttp_client(address) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            colourise = next(t for name, t in tools.items() if name.endswith("colourise"))
+            assert "plausible colours" in (colourise.description or "")
+            assert not any("many" in name for name in tools)  # it could not be called
+            answer = await session.call_tool(
+                colourise.name, {"photo": f"data:image/jpeg;base64,{data}"}
+            )
+            return set(tools), str(answer.content)
+
+    _, answer = asyncio.run(talk())
+    assert "-colourised.jpg" in answer or "image/" in answer
+
+
+def test_as_many_are_coloured_at_once_as_the_readme_says(
+    cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    together, most, lock = 0, 0, Lock()
+    colourise = Studio.colourise
+
+    def counted(self: Studio, *arguments: Any, **named: Any) -> Any:
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+        time.sleep(0.5)
+        result = colourise(self, *arguments, **named)
+        with lock:
+            together -= 1
+        return result
+
+    monkeypatch.setattr(Studio, "colourise", counted)
+    demo = build(Live(None, cat))
+    try:
+        client = Client(launch(demo, prevent_thread_lock=True, quiet=True), verbose=False)
+        file = handle_file(tmp_path / "cat.png")
+        jobs = [client.submit(file, api_name="/colourise") for _ in range(6)]
+        assert all(Path(job.result()).exists() for job in jobs)
+    finally:
+        demo.close()
+    assert most == 2
+    assert "colours two at once" in " ".join((ROOT / "README.md").read_text().split())
+
+
+def test_endpoints_are_documented(url: str) -> None:
+    info = httpx.get(f"{url}gradio_api/info").json()["named_endpoints"]
+    assert set(info) == {"/colourise", "/colourise_many", "/model"}
+    names = [p["parameter_name"] for p in info["/colourise"]["parameters"]]
+    assert names == [
+        "photo",
+        "detail",
+        "vividness",
+        "temperature",
+        "format",
+        "keep_position",
+        "mark",
+    ]
+
+
+def test_only_the_apps_own_files_are_served(url: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("what nobody may see")
+    for path in (
+        secret,
+        Path("/etc/passwd"),
+        ROOT / "app.py",
+        ROOT / ".git",
+    ):
+        answer = httpx.get(f"{url}gradio_api/file={path}")
+        assert answer.status_code in (403, 404), path
+        assert "what nobody may see" not in answer.text
+
+
+def test_nothing_is_fetched_from_elsewhere(url: str) -> None:
+    page = httpx.get(url).text
+    assert not re.findall(r'(?:src|href)="https?://(?!127\.0\.0\.1)[^"]+\.(?:js|css|woff2?)"', page)
+
+
+def test_the_networks_answer_is_kept(
+    cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    studio, asked = Studio(Live(None, cat)), []
+    predict = studio.predict
+
+    def counted(luma: Image.Image, detail: float) -> tuple[str, Tensor]:
+        asked.append(detail)
+        return predict(luma, detail)
+
+    monkeypatch.setattr(studio, "predict", counted)
+    entry = Entry("cat", tmp_path / "cat.png")
+    plain, vivid, detailed = (
+        studio.colourise(entry, Settings(**s), key="cat").colour.tobytes()
+        for s in ({}, {"vividness": 1.5}, {"detail": 128})
+    )
+    assert len({plain, vivid, detailed}) == 3
+    assert asked == [256, 128]  # vividness did not ask again
+
+
+def test_a_full_queue_says_so(
+    cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colouriser.page.QUEUE", 1)
+    monkeypatch.setattr("colouriser.page.AT_ONCE", 1)
+    cat.resize((3000, 2000)).save(tmp_path / "cat.png", compress_level=0)
+    demo = build(Live(None, cat))
+    address = launch(demo, prevent_thread_lock=True, quiet=True)
+    try:
+        client = Client(address, verbose=False)
+        file = handle_file(tmp_path / "cat.png")
+        jobs = [client.submit(file, api_name="/colourise") for _ in range(8)]
+        errors = [error for error in (job.exception() for job in jobs) if error]
+        assert 0 < len(errors) < 8  # some were coloured
+        assert all("Queue is full" in str(error) for error in errors)
+    finally:
+        demo.close()
+
+
+def test_the_page_and_its_examples_are_served(url: str) -> None:
+    assert "Colouriser" in httpx.get(url).text
+    assert len(PICTURES) >= 5
+    for path in PICTURES:
+        with Image.open(path) as image:
+            assert image.mode == "L"

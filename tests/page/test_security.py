@@ -1,0 +1,258 @@
+"""The page against people who mean it no good."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from PIL import Image
+
+from colouriser.live import Live
+from colouriser.page import build, keep, launch
+from colouriser.page import studio as engine
+
+from .. import hostile
+
+SETTINGS = [256, 1, 0, "png", False, False]
+
+
+@pytest.fixture(scope="module")
+def demo(cat: Image.Image) -> Iterator[gr.Blocks]:
+    opened = build(Live(None, cat))
+    launch(opened, prevent_thread_lock=True, quiet=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def url(demo: gr.Blocks) -> str:
+    assert demo.local_url
+    return demo.local_url
+
+
+@pytest.fixture
+def secret(tmp_path: Path, cat: Image.Image) -> Path:
+    cat.save(tmp_path / "secret.png")
+    return tmp_path / "secret.png"
+
+
+def forms(path: str) -> list[Any]:
+    """Ways to name a file."""
+    meta = {"meta": {"_type": "gradio.FileData"}}
+    return [
+        {"path": path},
+        {"path": path, **meta},
+        {"path": None, "url": path},
+        {"path": "", "url": f"file://{path}", **meta},
+        {"path": path, "url": "/gradio_api/file=" + path, "orig_name": "x.png", **meta},
+        {"path": path, "is_stream": True, **meta},
+        path,
+        [path],
+        {"video": {"path": path}},
+    ]
+
+
+def ask(url: str, index: int, data: list[Any], route: str) -> str:
+    """Call a function of the page by its number; all that the server says of it."""
+    body = {"fn_index": index, "data": data, "session_hash": f"s{index}"}
+    if route == "run/predict":
+        return httpx.post(f"{url}gradio_api/run/predict", json=body, timeout=60).text
+    joined = httpx.post(f"{url}gradio_api/queue/join", json=body, timeout=60)
+    if joined.status_code != 200:
+        return joined.text
+    said = []
+    address = f"{url}gradio_api/queue/data?session_hash=s{index}"
+    with httpx.stream("GET", address, timeout=60) as stream:
+        for line in stream.iter_lines():
+            message = json.loads(line[5:]) if line.startswith("data:") else {}
+            if message.get("msg") == "process_completed":
+                output = message["output"]
+                said.append(json.dumps({k: output.get(k) for k in ("data", "error")}))
+            if message.get("msg") in ("process_completed", "close_stream"):
+                break
+    return " ".join(said)
+
+
+def with_file(demo: gr.Blocks) -> list[int]:
+    """The functions that take a file, private ones too."""
+    kinds = (gr.Image, gr.File, gr.Gallery, gr.ImageSlider)
+    return [
+        index
+        for index, function in demo.fns.items()
+        if any(isinstance(block, kinds) for block in function.inputs)
+    ]
+
+
+@pytest.mark.parametrize("route", ["run/predict", "queue/join"])
+def test_no_function_reads_files_of_the_server(
+    route: str, demo: gr.Blocks, url: str, secret: Path
+) -> None:
+    found = with_file(demo)
+    assert len(found) >= 4  # one, many, and the two endpoints
+    none = str(secret.with_name("none.png"))
+    for index in found:
+        rest = len(demo.fns[index].inputs) - 1
+        for there, missing in zip(forms(str(secret)), forms(none), strict=True):
+            answers = []
+            for payload in (there, missing):
+                several = payload if isinstance(payload, list) else [payload]
+                for given in (payload, several):
+                    answer = ask(url, index, [given, *SETTINGS[:rest]], route)
+                    assert "-colourised" not in answer, (index, given)
+                    assert '"path": "' not in answer
+                    answers.append(answer.replace(none, "X").replace(str(secret), "X"))
+            assert answers[:2] == answers[2:], "it tells which files exist"
+
+
+def test_a_path_without_meta_is_no_upload(url: str, demo: gr.Blocks, secret: Path) -> None:
+    (private,) = (
+        index
+        for index in with_file(demo)
+        if demo.fns[index].api_visibility == "private"
+        and demo.fns[index].concurrency_id == "colour"
+    )
+    body = {"fn_index": private, "data": [{"path": str(secret)}, *SETTINGS], "session_hash": "x"}
+    for api in ("run/predict", "api/one", "run/one"):
+        answer = httpx.post(f"{url}gradio_api/{api}", json=body, timeout=60)
+        assert "-greyscale" not in answer.text
+
+
+def test_mcp_reads_no_files_of_the_server(url: str, secret: Path) -> None:
+    async def answers() -> list[str]:
+        async with (
+            streamablehttp_client(f"{url}gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            (tool,) = (t.name for t in tools if t.name.endswith("colourise"))
+            said = []
+            for photo in (str(secret), f"file://{secret}", f"/gradio_api/file={secret}"):
+                result = await session.call_tool(tool, {"photo": photo})
+                said.append(str(result.content))
+            return said
+
+    for answer in asyncio.run(answers()):
+        assert "-colourised" not in answer
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Client:
+    return Client(url, verbose=False)
+
+
+def test_a_jpeg_of_many_scans_is_refused(client: Client, tmp_path: Path) -> None:
+    path = hostile.scans(tmp_path / "scans.jpg", 2000)
+    with pytest.raises(AppError, match=r"scans\.jpg: is built of \d+ scans"):
+        client.predict(handle_file(path), api_name="/colourise")
+
+
+def test_a_tiff_of_many_directories_is_not_counted(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SECONDS", 10.0)  # counting all of them takes longer
+    path = hostile.directories(tmp_path / "pages.tif", 200_000)
+    assert Path(client.predict(handle_file(path), api_name="/colourise")).exists()
+
+
+def test_a_photograph_that_takes_too_long_is_given_up(
+    client: Client, cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cat.save(tmp_path / "small.png")
+    cat.resize((9000, 9000)).save(tmp_path / "large.png", compress_level=1)
+    small, large = (handle_file(tmp_path / name) for name in ("small.png", "large.png"))
+    client.predict(small, api_name="/colourise")
+    with monkeypatch.context() as context:
+        context.setattr(engine, "SECONDS", 0.2)
+        for _ in range(3):  # more than there are places
+            with pytest.raises(AppError, match=r"large\.png: takes too long to read or write"):
+                client.predict(large, api_name="/colourise")
+    assert Path(client.predict(small, api_name="/colourise")).exists()  # the places are free
+
+
+def test_a_request_of_slow_photographs_is_given_up(
+    client: Client, cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(6):
+        cat.resize((6000, 6000)).save(tmp_path / f"{index}.png", compress_level=1)
+    files = [handle_file(path) for path in sorted(tmp_path.iterdir())]
+    monkeypatch.setattr(engine, "SECONDS", 0.1)
+    with pytest.raises(AppError, match="Three photographs took too long") as error:
+        client.predict(files, api_name="/colourise_many")
+    assert str(error.value).count("takes too long") == 3
+
+
+def left() -> set[Path]:
+    return {path for path in keep.FOLDER.rglob("*") if path.is_file()}
+
+
+def test_uploads_are_bounded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = left()
+    upload = f"{url}gradio_api/upload"
+    files = [("files", (f"{index}.jpg", bytes(600_000))) for index in range(3)]
+    monkeypatch.setattr(keep, "REQUEST_BYTES", 1_000_000)
+    answer = httpx.post(upload, files=files)
+    assert (answer.status_code, answer.text) == (413, keep.TOO_LARGE)
+
+    def chunks() -> Iterator[bytes]:  # without saying how much will come
+        yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="x.jpg"\r\n\r\n'
+        for _ in range(50):
+            yield bytes(100_000)
+
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    answer = httpx.post(upload, content=chunks(), headers=headers)
+    assert answer.status_code == 413
+    assert answer.text.startswith(keep.TOO_LARGE)
+    monkeypatch.setattr(keep, "TOTAL_BYTES", keep.used() + 1_000_000)
+    full = [httpx.post(upload, files=files[:1]) for _ in range(3)]
+    assert [answer.status_code for answer in full] == [200, 507, 507]
+    assert full[-1].text == keep.FULL
+    assert len(left() - before) == 1
+
+
+def test_an_upload_that_is_broken_off_leaves_nothing(url: str) -> None:
+    before, address = left(), httpx.URL(url)
+    head = (
+        "POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="files"; filename="x.jpg"\r\n\r\n'
+    )
+    with socket.create_connection((address.host, address.port or 80)) as connection:
+        connection.sendall(head.encode() + bytes(3_000_000))
+        for _ in range(100):
+            if left() - before:
+                break
+            time.sleep(0.05)
+        assert left() - before  # it had begun
+    for _ in range(100):
+        if not left() - before:
+            break
+        time.sleep(0.05)
+    assert not left() - before
+
+
+def test_memory_stays_flat_over_many_sessions(demo: gr.Blocks, url: str) -> None:
+    holder = demo.app.state_holder
+    assert holder.capacity <= 200
+    model = next(i for i, f in demo.fns.items() if f.api_name == "model")
+    with httpx.Client(timeout=60) as visitor:
+        for index in range(holder.capacity + 50):
+            body = {"fn_index": model, "data": [], "session_hash": f"visitor-{index}"}
+            visitor.post(f"{url}gradio_api/run/predict", json=body).raise_for_status()
+    assert len(holder.session_data) <= holder.capacity
+
+
+def test_a_text_bomb_is_refused(client: Client, cat: Image.Image, tmp_path: Path) -> None:
+    hostile.text(tmp_path / "bomb.png", cat)
+    with pytest.raises(AppError, match=r"bomb\.png: damaged"):
+        client.predict(handle_file(tmp_path / "bomb.png"), api_name="/colourise")

@@ -1,0 +1,65 @@
+"""What the page says, in each language."""
+
+import ast
+import re
+
+import gradio as gr
+
+from colouriser import PhotoError
+from colouriser.page.words import ERRORS, TEXTS, said, shown
+
+from ..conftest import ROOT
+
+KINDS = ("ColouriserError", "PhotoError", "ModelError", "SettingError")
+
+
+def fields(text: str) -> set[str]:
+    return set(re.findall(r"{(\w+)", text))
+
+
+def sentences() -> dict[str, set[str]]:
+    """The codes of all errors in the library, and the values that each has."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "colouriser").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in KINDS:
+                match node.args:
+                    case [ast.Constant(value=str(code)), *_]:
+                        values = {keyword.arg or "" for keyword in node.keywords}
+                        found[code] = found.get(code, values) & values
+    return found
+
+
+def test_texts_are_complete_in_all_languages() -> None:
+    assert set(TEXTS["de"]) == set(TEXTS["en"])
+    for key, text in TEXTS["en"].items():
+        assert fields(TEXTS["de"][key]) == fields(text), key
+
+
+def test_every_error_of_the_library_has_its_german() -> None:
+    codes = sentences()
+    assert len(codes) > 30
+    assert set(ERRORS["de"]) == set(codes)
+    for code, sentence in ERRORS["de"].items():
+        assert fields(sentence) <= codes[code], code
+
+
+def test_errors_are_said_in_the_browsers_language() -> None:
+    error = PhotoError("too_many", "more than {most} photographs; give them in parts", most=500)
+    german = gr.Request(headers={"accept-language": "de-DE,de;q=0.9,en;q=0.8"})
+    assert said(error.of("a.zip"), german) == "a.zip: mehr als 500 Fotos; geben Sie sie in Teilen"
+    for headers in ({}, {"accept-language": "fr"}, {"accept-language": "\x00" * 5000}):
+        other = gr.Request(headers=headers)
+        assert said(error, other) == "a.zip: more than 500 photographs; give them in parts"
+
+
+def test_names_from_outside_are_no_markup() -> None:
+    error = PhotoError("not_an_image", "no image").of("![t](http://host/x)<img src=//host/y>.jpg")
+    message = str(shown(error, None).message)
+    assert "<" not in message
+    assert "&lt;img" in message
+
+
+def test_texts_are_files_of_their_own() -> None:
+    names = {path.name for path in (ROOT / "colouriser" / "page" / "texts").iterdir()}
+    assert names == {f"{language}.json" for language in TEXTS}

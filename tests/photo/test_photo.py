@@ -1,0 +1,276 @@
+"""Reading and writing photographs."""
+
+import io
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageCms
+
+from colouriser import PhotoError, photo
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
+def test_formats(suffix: str, cat: Image.Image, tmp_path: Path) -> None:
+    path = tmp_path / f"cat{suffix}"
+    cat.save(path)
+    read = photo.read(path)
+    assert read.suffix == suffix
+    assert read.luma.size == cat.size
+    photo.write(cat, tmp_path / f"out{suffix}", read)
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        error = np.abs(np.asarray(written.convert("L"), int) - np.asarray(cat.convert("L"), int))
+    assert error.max() == 0 if suffix != ".jpg" else error.max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".jp2", ".ppm", ".heic", ".avif"])
+def test_formats_that_become_png(suffix: str, cat: Image.Image, tmp_path: Path) -> None:
+    cat.save(tmp_path / f"cat{suffix}")
+    assert photo.read(tmp_path / f"cat{suffix}").suffix == ".png"
+
+
+def test_content_decides_not_the_name(cat: Image.Image, tmp_path: Path) -> None:
+    cat.save(tmp_path / "cat.jpg", "PNG")
+    assert photo.read(tmp_path / "cat.jpg").suffix == ".png"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"),
+    [
+        *((".jpg", mode) for mode in ("1", "L", "RGB", "CMYK")),
+        *((".png", mode) for mode in ("1", "L", "LA", "P", "RGBA", "I;16")),
+        *((".tif", mode) for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "I;16")),
+    ],
+)
+def test_every_mode_comes_back(mode: str, suffix: str, cat: Image.Image, tmp_path: Path) -> None:
+    deep = Image.fromarray(np.asarray(cat.convert("L")).astype(np.uint16) * 257)
+    image = deep if mode == "I;16" else cat.convert(mode)
+    image.save(tmp_path / f"cat{suffix}")
+    photo.write(cat, tmp_path / f"out{suffix}", photo.read(tmp_path / f"cat{suffix}"))
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        written.load()
+        assert written.size == cat.size
+        assert written.mode == ("RGBA" if mode in ("LA", "RGBA") else "RGB")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_metadata_is_kept_but_not_the_position(
+    suffix: str, cat: Image.Image, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Box Brownie"
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "1938:06:01 12:00:00"
+    cat.save(tmp_path / "cat.jpg", exif=exif, dpi=(600, 600))
+    read = photo.read(tmp_path / "cat.jpg")
+    assert read.luma.size == cat.size[::-1]
+    photo.write(read.luma.convert("RGB"), tmp_path / f"out{suffix}", read)
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        if suffix != ".webp":
+            assert written.info["dpi"] == pytest.approx((600, 600), abs=0.1)
+        kept = written.getexif()
+        assert kept[ExifTags.Base.Model] == "Box Brownie"
+        date = kept.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal]
+        assert date == "1938:06:01 12:00:00"
+        assert ExifTags.Base.Orientation not in kept
+        assert not kept.get_ifd(ExifTags.IFD.GPSInfo)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_the_position_is_kept_if_asked_for(suffix: str, cat: Image.Image, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (52.0, 31.0, 0.0)
+    cat.save(tmp_path / "cat.heic", exif=exif.tobytes())
+    out = tmp_path / f"out{suffix}"
+    photo.write(cat, out, photo.read(tmp_path / "cat.heic"), position=True)
+    with Image.open(out) as written:
+        position = written.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+        assert position[ExifTags.GPS.GPSLatitude] == (52.0, 31.0, 0.0)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_files_say_that_an_algorithm_made_the_colour(
+    suffix: str, cat: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / f"cat{suffix}")
+    photo.write(cat, tmp_path / f"out{suffix}", photo.read(tmp_path / f"cat{suffix}"))
+    with Image.open(tmp_path / f"out{suffix}") as written:
+        xmp = written.getexif()[700] if suffix == ".tif" else written.info["xmp"]
+    kind = b"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+    assert b'Iptc4xmpExt:DigitalSourceType="' + kind in xmp
+
+
+def test_exif_that_cannot_be_written_does_not_stop_the_rest(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "x" * 70_000  # more than a JPEG's EXIF holds
+    cat.save(tmp_path / "cat.png", exif=exif)
+    photo.write(cat, tmp_path / "out.jpg", photo.read(tmp_path / "cat.png"))
+    assert "written without EXIF" in caplog.text
+    assert b"compositeWithTrainedAlgorithmicMedia" in (tmp_path / "out.jpg").read_bytes()
+
+
+def test_a_photograph_in_colour_is_told_from_one_in_grey_or_sepia(
+    cat: Image.Image, tmp_path: Path
+) -> None:
+    large = cat.resize((3000, 2000))
+    large.save(tmp_path / "colour.jpg")
+    grey = cat.convert("L")
+    grey.convert("RGB").save(tmp_path / "grey.jpg")
+    sepia = [grey.point(lambda v, by=by: int(v * by)) for by in (1.0, 0.85, 0.65)]
+    Image.merge("RGB", sepia).save(tmp_path / "sepia.jpg")
+    original = photo.read(tmp_path / "colour.jpg").original
+    assert original
+    assert max(original.size) <= 1024
+    difference = np.asarray(original, float) - np.asarray(cat.resize(original.size), float)
+    assert np.abs(difference).mean() < 5
+    assert photo.read(tmp_path / "grey.jpg").original is None
+    assert photo.read(tmp_path / "sepia.jpg").original is None
+
+
+@pytest.mark.parametrize("size", [(40, 30), (451, 300), (4000, 500)])
+def test_the_mark_is_small_and_in_the_corner(size: tuple[int, int], cat: Image.Image) -> None:
+    plain = cat.resize(size)
+    changed = np.asarray(photo.mark(plain)) != np.asarray(plain)
+    assert changed.any()
+    if min(size) >= 300:
+        assert changed.mean() < 0.1
+        assert not changed[: size[1] // 2].any()
+
+
+def test_a_resolution_that_is_no_number_is_dropped(cat: Image.Image, tmp_path: Path) -> None:
+    cat.save(tmp_path / "cat.tif", dpi=(300, 300))
+    data = (tmp_path / "cat.tif").read_bytes()
+    (tmp_path / "cat.tif").write_bytes(
+        data.replace((300).to_bytes(4, "little") + b"\1\0\0\0", bytes(8))
+    )
+    read = photo.read(tmp_path / "cat.tif")
+    assert read.dpi is None
+    photo.write(cat, tmp_path / "out.tif", read)
+
+
+def test_transparency_is_kept(cat: Image.Image, tmp_path: Path) -> None:
+    alpha = cat.convert("L").point(lambda v: 255 if v > 100 else 0)
+    clear = cat.copy()
+    clear.putalpha(alpha)
+    clear.save(tmp_path / "cat.png")
+    photo.write(cat, tmp_path / "out.png", photo.read(tmp_path / "cat.png"))
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.getchannel("A").tobytes() == alpha.tobytes()
+
+
+def test_colour_profiles_are_converted(cat: Image.Image, tmp_path: Path) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain = np.asarray(cat.convert("L"), int)
+    same = photo.read(_saved(cat, tmp_path / "same.png", srgb)).luma
+    assert np.abs(np.asarray(same, int) - plain).max() <= 1
+    # The same numbers in a space with a gamma of 1.8 instead of 2.4 are brighter.
+    gamma = srgb.index(b"para") + 12
+    brighter = srgb[:gamma] + int(1.8 * 65536).to_bytes(4, "big") + srgb[gamma + 4 :]
+    changed = photo.read(_saved(cat, tmp_path / "brighter.png", brighter)).luma
+    assert (np.asarray(changed, int) - plain).mean() > 10
+    # One that does not fit the photograph is ignored.
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    ignored = photo.read(_saved(cat, tmp_path / "wrong.png", lab)).luma
+    assert np.array_equal(np.asarray(ignored), plain)
+
+
+def _saved(image: Image.Image, path: Path, profile: bytes) -> Path:
+    image.save(path, icc_profile=profile)
+    return path
+
+
+def test_sixteen_bit_files(cat: Image.Image, tmp_path: Path) -> None:
+    luma = np.asarray(cat.convert("L"))
+    for name in ("deep.png", "deep.tif"):
+        Image.fromarray(luma.astype(np.uint16) * 257).save(tmp_path / name)
+        assert np.array_equal(np.asarray(photo.read(tmp_path / name).luma), luma)
+
+
+def jpeg(cat: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    cat.save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def test_bad_files_are_named_and_explained(cat: Image.Image, tmp_path: Path) -> None:
+    content = {
+        "text.jpg": b"not an image at all",
+        "empty.jpg": b"",
+        "cut.jpg": jpeg(cat)[:5000],
+        "head.jpg": jpeg(cat)[:100],
+        "script.svg": b"<svg/>",
+    }
+    for name, data in content.items():
+        (tmp_path / name).write_bytes(data)
+    for name in [*content, "missing.jpg"]:
+        with pytest.raises(PhotoError) as error:
+            photo.read(tmp_path / name)
+        message = str(error.value)
+        assert message.startswith(f"{name}: ")
+        assert "; " in message  # what was wrong; what to do
+        assert "\n" not in message
+        assert str(tmp_path) not in message
+
+
+def test_damage_anywhere_is_an_error_of_ours(cat: Image.Image, tmp_path: Path) -> None:
+    """Decoders raise anything on damaged files; readers get a photograph or a PhotoError."""
+    chance = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "1938:06:01 12:00:00"
+    for suffix in (".jpg", ".png", ".webp", ".tif"):
+        path = tmp_path / f"cat{suffix}"
+        cat.resize((60, 40)).save(path, exif=exif)
+        good = path.read_bytes()
+        for _ in range(60):
+            data = bytearray(good)
+            for place in chance.integers(0, len(data), 5):
+                data[place] = chance.integers(256)
+            path.write_bytes(data)
+            try:
+                read = photo.read(path)
+                photo.write(read.luma.convert("RGB"), tmp_path / "out.tif", read)
+            except PhotoError as error:
+                assert str(error).startswith((path.name, "out.tif"))  # noqa: PT017
+
+
+def test_first_page_with_a_warning(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cat.save(tmp_path / "pages.tif", save_all=True, append_images=[cat.rotate(90)])
+    read = photo.read(tmp_path / "pages.tif")
+    assert read.luma.size == cat.size
+    assert read.several
+    assert "pages.tif: has more than one page or frame; only the first is used" in caplog.text
+
+
+@pytest.mark.parametrize("size", [(13_000, 13_000), (60_000, 60_000), (70_000, 1)])
+def test_bombs_are_refused_before_decoding(size: tuple[int, int], tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    Image.new("L", (1, 1)).save(path)
+    data = bytearray(path.read_bytes())  # of which the header claims another size
+    data[16:24] = b"".join(side.to_bytes(4, "big") for side in size)
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    path.write_bytes(data)
+    with pytest.raises(PhotoError, match=r"bomb\.png: .*limit of 150 megapixels"):
+        photo.read(path)
+
+
+def test_nothing_partial_is_left(cat: Image.Image, tmp_path: Path) -> None:
+    (tmp_path / "out.png").write_bytes(b"what was there before")
+    with pytest.raises(PhotoError):
+        photo.write(cat.convert("F"), tmp_path / "out.png")  # PNG cannot hold it: fails half way
+    assert (tmp_path / "out.png").read_bytes() == b"what was there before"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.png"]
+
+
+def test_unwritable_format_and_place(cat: Image.Image, tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"out\.gif: cannot write this format"):
+        photo.write(cat, tmp_path / "out.gif")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(PhotoError, match=r"out\.png: cannot be written"):
+        photo.write(cat, tmp_path / "file" / "out.png")

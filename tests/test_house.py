@@ -1,0 +1,128 @@
+"""The house: what may import what, what is installed, and that it works where nothing else is."""
+
+import ast
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from .conftest import ROOT
+
+tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PACKED = ("colouriser", "examples", "pyproject.toml", "README.md", "LICENSE")
+MODULES = {  # what a package is imported as, where it is not its name
+    "pillow": "PIL",
+    "pillow-heif": "pillow_heif",
+    "huggingface-hub": "huggingface_hub",
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level modules that a file imports, but for its own package's."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=]", requirement)[0] for requirement in requirements}
+
+
+def test_arrows_point_downward() -> None:
+    for path in (ROOT / "colouriser").rglob("*.py"):
+        found = imports(path)
+        assert "train" not in found, path
+        if "page" not in path.parts:
+            assert not found & {"gradio", "fastai", "ray", "torchvision"}, path
+
+
+def test_the_library_declares_what_it_imports() -> None:
+    declared = {MODULES.get(name, name) for name in names(PROJECT["dependencies"])}
+    declared |= set(sys.stdlib_module_names) | {"colouriser"}
+    declared |= {"httpx2"}  # what huggingface_hub raises errors of
+    for path in (ROOT / "colouriser").rglob("*.py"):
+        if "page" not in path.parts:
+            assert imports(path) <= declared, path
+
+
+def test_a_space_installs_what_the_page_needs() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["page"]
+    assert {line for line in lines if line and line[0] != "#"} == set(wanted)
+
+
+def test_importing_is_light() -> None:
+    code = (
+        "import sys, colouriser; light = set(sys.modules); from colouriser import Colouriser;"
+        "print('torch' in light, {'torchvision', 'gradio', 'fastai'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.stdout.strip() == "False set()", result.stderr
+
+
+@pytest.mark.slow
+def test_a_wheel_in_an_empty_environment(tmp_path: Path, cat: Image.Image) -> None:
+    clone, empty = tmp_path / "clone", tmp_path / "empty"
+    tracked = subprocess.run(
+        [
+            "git",
+            "ls-files",
+            "-z",
+            "colouriser",
+            "examples",
+            "pyproject.toml",
+            "README.md",
+            "LICENSE",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, os.fsdecode(tracked.stdout).split("\0")):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, clone / name)
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(clone)]
+    subprocess.run(pip, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(empty, with_pip=True)
+    program = empty / ("Scripts" if os.name == "nt" else "bin")
+    install = [str(program / "python"), "-m", "pip", "install", "-q", f"{wheel}[page]"]
+    subprocess.run(install, check=True)
+    cat.convert("L").save(tmp_path / "cat.png")
+    result = subprocess.run(
+        [program / "colouriser", "colour", "cat.png", "-o", "out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    with Image.open(tmp_path / "out" / "cat.png") as image:
+        assert image.mode == "RGB"
+    page = subprocess.Popen(
+        [program / "colouriser", "page"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert page.stdout
+        address = next(m[0] for m in (re.search(r"http://\S+", line) for line in page.stdout) if m)
+        client = Client(address, verbose=False)
+        coloured = client.predict(handle_file(tmp_path / "cat.png"), api_name="/colourise")
+        assert Path(coloured).exists()
+        config = str(client.config)
+        assert len(set(re.findall(r"examples[\\/]+(\w+)\.jpg", config))) >= 5
+        assert str(ROOT) not in config
+    finally:
+        page.terminate()
+        page.wait()

@@ -1,0 +1,1 @@
+"""Photographs for training: pairs of grey and colour, worn like old ones, with simulated hints."""

@@ -1,0 +1,1 @@
+"""How good colours are, in numbers and in pictures."""

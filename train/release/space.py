@@ -1,0 +1,107 @@
+"""Create or update a Hugging Face Space that runs the app with a published model."""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceHardware
+from huggingface_hub.repocard import metadata_load, metadata_save
+
+from colouriser.hub import CONFIG, WEIGHTS, find, load
+
+from ..run import TrainingError
+from .publish import files, hub_errors
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("app.py", "requirements.txt", "LICENSE", "colouriser/**/*", "examples/*")
+
+
+@dataclass(frozen=True)
+class Space:
+    """Which Space shows which model."""
+
+    repository: str  # owner/name of the Space
+    model: str  # owner/name@revision
+    private: bool = False
+    hardware: str | None = None  # as the Hub calls it, for example "t4-small"; the free CPU
+
+
+def write_folder(space: Space, folder: Path) -> Path:
+    """Write the files of a Space into a folder: the app, and a README whose front matter configures
+    the Space.
+
+    Raises:
+        TrainingError: the model cannot be had or used.
+    """
+    if space.hardware is not None and space.hardware not in {h.value for h in SpaceHardware}:
+        names = ", ".join(h.value for h in SpaceHardware)
+        raise TrainingError(f"no hardware {space.hardware}; the Hub has {names}")
+    found = find(space.model)
+    load(found)  # a model that cannot be used should not get a Space
+    if found.commit is None:
+        raise TrainingError(f"{space.model} is not on the Hub; publish it first")
+    shutil.rmtree(folder, ignore_errors=True)
+    for pattern in NEEDED:
+        for source in ROOT.glob(pattern):
+            if source.is_file() and "__pycache__" not in source.parts:
+                target = folder / source.relative_to(ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+    repository = space.model.partition("@")[0]
+    front = metadata_load(ROOT / "README.md") or {}
+    front |= {"sdk_version": gradio_version(), "models": [repository]}
+    # Downloaded when the Space is built, so that it starts at once.
+    front["preload_from_hub"] = [f"{repository} {CONFIG},{WEIGHTS} {found.commit}"]
+    (folder / "README.md").write_text(TEXT.format(model=space.model, repository=repository))
+    metadata_save(folder / "README.md", front)
+    return folder
+
+
+def publish_space(space: Space, folder: Path) -> str:
+    """Create or update a Space from a folder that `write_folder` wrote; returns its address.
+
+    Raises:
+        TrainingError: the Hub refuses.
+    """
+    api, repository = HfApi(), space.repository
+    with hub_errors(repository):
+        url = api.create_repo(
+            repository,
+            repo_type="space",
+            space_sdk="gradio",
+            private=space.private or None,
+            exist_ok=True,
+        )
+        # Before the files: they start the Space.
+        api.add_space_variable(repository, "COLOURISER_MODEL", space.model)
+        own = files(folder)
+        there = api.list_repo_files(repository, repo_type="space")
+        gone = [name for name in there if name not in own and name != ".gitattributes"]
+        api.create_commit(
+            repository,
+            [
+                *(CommitOperationAdd(name, folder / name) for name in own),
+                *(CommitOperationDelete(name) for name in gone),
+            ],
+            commit_message=f"Show {space.model}",
+            repo_type="space",
+        )
+        if space.hardware is not None:
+            api.request_space_hardware(repository, SpaceHardware(space.hardware))
+    return str(url)
+
+
+def gradio_version() -> str:
+    """The version of gradio that requirements.txt pins."""
+    found = re.search(r"^gradio\S*==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    if not found:
+        raise TrainingError("requirements.txt does not pin gradio; write gradio==VERSION")
+    return found[1]
+
+
+TEXT = """# Colouriser
+
+Colour for black-and-white photographs, with the model
+[{model}](https://huggingface.co/{repository}). Colours are plausible, not true.
+"""

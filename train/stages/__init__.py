@@ -1,0 +1,1 @@
+"""The three stages: the generator alone, the critic, and both as a GAN; and what they share."""

@@ -1,0 +1,164 @@
+"""Stage 2: the critic learns to tell the generator's photographs from real ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from fastai.callback.schedule import Learner  # with fit_one_cycle
+from fastai.torch_core import set_seed
+from fastai.vision.gan import accuracy_thresh_expand
+from PIL import Image, ImageOps
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from colouriser import colour
+from colouriser.generator import Encoder
+
+from ..data.pairs import SameLuma, critic_loaders
+from ..measure.figures import SAMPLES, columns
+from ..recipes import Recipe
+from ..run import Run, TrainingError, spaced
+from .features import Features
+from .generator import imagenet
+from .loop import Autocast, EpochRecord, Scores, train
+
+
+class PatchCritic(nn.Module):
+    """Judges whole photographs from their pixels, as the original project's critic does: a small
+    convolutional network, the mean of whose patches (Isola et al. 2017) is the answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, after, stride in ((3, 64, 2), (64, 128, 2), (128, 256, 2), (256, 256, 1)):
+            convolution = nn.Conv2d(before, after, 4, stride, padding=1)
+            layers += [convolution, nn.LeakyReLU(0.2), nn.Dropout2d(0.1)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(256, 1, 3, padding=1))
+
+    def forward(self, photograph: Tensor) -> Tensor:
+        """Judge.
+
+        Args:
+            photograph: RGB, float N×3×H×W in [0, 1], H and W from 48. Judged at half size, chroma's
+                own: what the generator cannot paint the critic should not miss.
+
+        Returns:
+            Logits N×1: positive means real.
+        """
+        x = torch.cat(colour.split(F.avg_pool2d(photograph, 2)), 1)
+        x = (x - x.new_tensor([0.5, 0, 0]).view(1, 3, 1, 1)) * 4
+        return self.layers(x).flatten(1).float().mean(1, keepdim=True)
+
+
+class FeatureCritic(nn.Module):
+    """Judges photographs from an ImageNet network's features, patch by patch.
+
+    After Projected GANs (Sauer et al. 2021, arXiv:2111.01007): a critic that need not learn first
+    what things are can ask at once whether their colours are right, and learns from few
+    photographs. The network is frozen; small heads judge its features at strides 4, 8, 16 and 32,
+    each down to stride 32. Spectral normalisation (Miyato et al. 2018) keeps them from becoming so
+    sure that their gradient says nothing.
+
+    Args:
+        features: the network.
+        channels: of its features at these strides.
+    """
+
+    WIDTH = 128  # channels of the heads
+
+    def __init__(self, features: Features, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.features = features
+        self.heads = nn.ModuleList()
+        for index, count in enumerate(channels):
+            layers: list[nn.Module] = []
+            for _ in channels[index + 1 :]:  # as often as it takes to stride 32
+                convolution = nn.Conv2d(count, self.WIDTH, 4, 2, padding=1)
+                layers += [spectral_norm(convolution), nn.LeakyReLU(0.2)]
+                count = self.WIDTH
+            last = [nn.Conv2d(count, self.WIDTH, 3, padding=1), nn.Conv2d(self.WIDTH, 1, 1)]
+            layers += [spectral_norm(last[0]), nn.LeakyReLU(0.2), spectral_norm(last[1])]
+            self.heads.append(nn.Sequential(*layers))
+
+    def forward(self, photograph: Tensor) -> Tensor:
+        """RGB, float N×3×H×W in [0, 1], to logits N×P, one a patch and depth: positive means
+        real."""
+        levels = self.features(photograph)[1:]
+        logits = [head(x).flatten(1) for head, x in zip(self.heads, levels, strict=True)]
+        return torch.cat(logits, 1).float()
+
+
+def new_critic(recipe: Recipe, encoder_weights: Path | None = None) -> nn.Module:
+    """A recipe's critic, untrained.
+
+    Raises:
+        TrainingError: it needs ImageNet weights, and there are none.
+    """
+    if recipe.critic == "pixels":
+        return PatchCritic()
+    widths = Encoder(recipe.model.encoder, 3).widths[1:]
+    return FeatureCritic(Features(imagenet(recipe.model.encoder, encoder_weights)), widths)
+
+
+class CriticError:
+    """Binary cross-entropy of each patch's logit, with one-sided label smoothing."""
+
+    def __init__(self, real_label: float) -> None:
+        self.real_label = real_label
+
+    def __call__(self, logits: Tensor, is_real: Tensor) -> Tensor:
+        labels = is_real.float()[:, None].expand_as(logits) * self.real_label
+        return F.binary_cross_entropy_with_logits(logits, labels)
+
+
+def belief(critic: nn.Module, photograph: Image.Image) -> float:
+    """The critic's mean belief, 0 to 1, that an RGB photograph is real."""
+    rgb = torch.from_numpy(np.array(photograph)).permute(2, 0, 1)[None].float() / 255
+    rgb = rgb.to(next(critic.parameters()).device)
+    with torch.inference_mode():
+        return critic.eval()(rgb).sigmoid().mean().item()
+
+
+def train_critic(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> None:
+    """Train the critic on the saved outputs against the real photographs.
+
+    Leaves RUN/critic/checkpoint.safetensors.
+
+    Raises:
+        TrainingError: the generator has not left its outputs yet.
+    """
+    if not run.fakes.exists():
+        raise TrainingError(
+            f"{run.folder} has no generated photographs; run the generator step first"
+        )
+    set_seed(recipe.seed)
+    loaders = critic_loaders(recipe, run, recipe.critic_size)
+    learner = Learner(
+        loaders,
+        new_critic(recipe, encoder_weights).to(memory_format=torch.channels_last),
+        loss_func=CriticError(recipe.real_label),
+        metrics=accuracy_thresh_expand,
+        cbs=[SameLuma(), *([Autocast()] if recipe.bfloat16 else [])],
+    )
+    shown = spaced(run.names("valid", recipe.fakes), SAMPLES)
+    files = [(run.colour(name), run.fake(name)) for name in shown]
+    size = (recipe.stored_size, recipe.stored_size)
+    samples = [[ImageOps.fit(Image.open(f).convert("RGB"), size) for f in row] for row in files]
+
+    def judge(epoch: int, row: Scores, best: float | None) -> float:
+        """Write the picture of the epoch, with the critic's belief that a photograph is real."""
+        beliefs = [[f"real: {belief(learner.model, i):.0%}" for i in row] for row in samples]
+        path = run.sample("critic", epoch)
+        columns([*map(tuple, samples)], path, ("Real", "Generated"), [*map(tuple, beliefs)])
+        return row["valid_loss"]
+
+    train(
+        learner,
+        EpochRecord(run, "critic", recipe, judge),
+        recipe.critic_epochs,
+        lambda first: learner.fit_one_cycle(
+            recipe.critic_epochs, recipe.critic_rate, start_epoch=first
+        ),
+    )

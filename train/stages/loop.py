@@ -1,0 +1,160 @@
+"""What the three stages share: autocast, averages, the record of each epoch, and resuming."""
+
+import copy
+import logging
+import random
+import time
+from collections.abc import Callable
+
+import torch
+from fastai.callback.core import Callback
+from fastai.learner import Learner
+from fastai.torch_core import set_seed
+from torch import Tensor, nn
+
+from colouriser import Generator
+
+from ..recipes import Recipe
+from ..run import Run, TrainingError, read_csv, write_csv
+from .checkpoint import Notes, load_checkpoint, save_checkpoint
+from .distributed import distribute, is_first
+
+log = logging.getLogger(__name__)
+
+Scores = dict[str, float]
+
+
+class Autocast(Callback):
+    """bfloat16 for forward and loss, on any device that has it (fastai's MixedPrecision is for CUDA
+    alone)."""
+
+    def before_batch(self) -> None:
+        device = next(self.model.parameters()).device.type
+        self.autocast = torch.autocast(device, torch.bfloat16, enabled=has_bfloat16(device))
+        self.autocast.__enter__()
+
+    def after_loss(self) -> None:
+        self.autocast.__exit__(None, None, None)
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether a kind of device computes in bfloat16; without, emulating it costs ten times the
+    time of float32."""
+    if device == "cpu":
+        found = torch.cpu.get_capabilities()
+        return any(value is True for name, value in found.items() if "bf16" in name)
+    return device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+class Averaged(nn.Module):
+    """A generator, and the same as it was on average over its last steps (Polyak & Juditsky 1992).
+
+    The average is steadier than any single step, and good at any time, not only at the end of a
+    schedule: it is what is measured and stored.
+    """
+
+    def __init__(self, network: Generator) -> None:
+        super().__init__()
+        self.network = network
+        self.average = copy.deepcopy(network).requires_grad_(False).eval()
+
+    def forward(self, *inputs: Tensor) -> object:
+        return self.network(*inputs)
+
+
+@torch.no_grad()
+def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the average of a network's weights a step toward the network."""
+    new = network.state_dict()
+    for name, value in average.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(new[name], 1 - decay)
+        else:
+            value.copy_(new[name])
+
+
+class MoveAverage(Callback):
+    """Moves the average after each step."""
+
+    def __init__(self, model: Averaged, decay: float) -> None:
+        self.averaged, self.decay = model, decay
+
+    def after_step(self) -> None:
+        move_average(self.averaged.average, self.averaged.network, self.decay)
+
+
+class EpochRecord(Callback):
+    """After each epoch: a row in history.csv, then a checkpoint. Before each: the same seed again.
+
+    `after` is called with the epoch's number (from 1), its row so far and the best score yet; it
+    adds to the row, keeps the model if it is the best, and returns the best score.
+    """
+
+    order = 80  # after fastai's Recorder and SkipToEpoch
+
+    def __init__(
+        self,
+        run: Run,
+        stage: str,
+        recipe: Recipe,
+        after: Callable[[int, Scores, float | None], float],
+    ) -> None:
+        self.run, self.stage, self.recipe, self.after_scores = run, stage, recipe, after
+        self.first = 0
+        self.best: float | None = None
+
+    def before_epoch(self) -> None:
+        # A resumed stage sees the photographs in the order it would have seen without a break.
+        set_seed(self.recipe.seed + self.epoch)
+        loader = getattr(self.dls.train, "dl", self.dls.train)  # within that of several processes
+        loader.rng = random.Random(self.recipe.seed + self.epoch)
+        self.started = time.monotonic()
+
+    def after_epoch(self) -> None:
+        if self.epoch < self.first or not is_first():  # fastai runs this for skipped epochs too
+            return
+        names = self.recorder.metric_names[1:-1]  # without the epoch and fastai's time
+        row = dict(zip(names, self.recorder.values[-1], strict=True))
+        self.best = self.after_scores(self.epoch + 1, row, self.best)
+        row["seconds"] = round(time.monotonic() - self.started, 1)
+        _add_row(self.run, self.stage, {"epoch": self.epoch + 1, **row})
+        notes = Notes(self.epoch + 1, self.best)
+        save_checkpoint(self.learn, self.run.checkpoint(self.stage), notes)
+
+
+def train(
+    learner: Learner,
+    record: EpochRecord,
+    epochs: int,
+    fit: Callable[[int], None],
+) -> None:
+    """Run a stage, from its last checkpoint if there is one.
+
+    Args:
+        learner: with its model and data.
+        record: the stage's record, which becomes a callback.
+        epochs: of the whole stage.
+        fit: called with the epoch to start from; calls one of the learner's fit methods.
+    """
+    record.run.stage(record.stage).mkdir(parents=True, exist_ok=True)
+    path = record.run.checkpoint(record.stage)
+    if path.exists():
+        notes = load_checkpoint(learner, path)
+        record.first, record.best = notes.epochs, notes.best
+        log.info("%s: %d of %d epochs are done", record.stage, record.first, epochs)
+    if record.first < epochs:
+        learner.add_cb(record)
+        distribute(learner)
+        fit(record.first)
+
+
+def _add_row(run: Run, stage: str, row: dict[str, float]) -> None:
+    """Add an epoch's row; a row that a killed run left of the same epoch is replaced."""
+    path, rows = run.history(stage), list[dict[str, str]]()
+    if path.exists():
+        try:
+            rows = [r for r in read_csv(path) if int(r["epoch"]) < row["epoch"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise TrainingError(f"{path} is damaged ({error}); delete it") from error
+    rows.append({k: f"{v:.6g}" if isinstance(v, float) else str(v) for k, v in row.items()})
+    write_csv(path, list(row), rows)
