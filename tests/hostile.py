@@ -30,7 +30,8 @@ def directories(path: Path, count: int) -> Path:
     directory = bytes(data[first : first + size - 4])
     data += b"\0" * (len(data) % 2)
     start = len(data)
-    struct.pack_into("<I", data, first + size - 4, start)
+    if count:
+        struct.pack_into("<I", data, first + size - 4, start)
     for index in range(count):
         following = start + (index + 1) * size if index + 1 < count else 0
         data += directory + struct.pack("<I", following)

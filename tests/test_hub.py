@@ -96,3 +96,48 @@ def test_no_such_model() -> None:
         Colouriser.load("no-such-folder")
     with pytest.raises(ModelError, match="cannot reach the Hub for owner/name@v1"):
         Colouriser.load("owner/name@v1")
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.int32, torch.bool, torch.complex64])
+def test_weights_of_another_kind_are_refused(kind: torch.dtype, model: Path) -> None:
+    state = load_file(model / hub.WEIGHTS)
+    state["head.weight"] = state["head.weight"].to(kind)
+    save_file(state, model / hub.WEIGHTS)
+    refused(model, "which is no kind of weight")
+
+
+@pytest.mark.parametrize(
+    "source", ["owner/name@" + "x" * 5000, "owner/name@a\nb", "owner/name@\0", "a" * 5000, "a/b/c"]
+)
+def test_names_that_are_none(source: str) -> None:
+    with pytest.raises(ModelError, match="no model at") as error:
+        Colouriser.load(source)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"rows": {"grey": {"psnr": "high"}}}',
+        '{"rows": 5}',
+        '{"pets": {"rows": {"gan": [1, 2]}}}',
+        '{"pets": 3}',
+        "[]",
+        "null",
+        "\xff\xfe",
+        "[" * 100_000,
+    ],
+)
+def test_an_evaluation_that_is_none_is_passed_over(text: str, model: Path) -> None:
+    (model / "evaluation.json").write_bytes(text.encode("latin-1"))
+    assert hub.evaluation(hub.Found(model, "a model")) == ({}, None)
+
+
+def test_evaluations_of_several_sets(model: Path) -> None:
+    rows = {"grey": {"psnr": 24}, "gan": {"psnr": 25.5}}
+    sets = {"pets": {"rows": rows}, "general": {"rows": rows}}
+    (model / "evaluation.json").write_text(json.dumps(sets))
+    assert set(hub.evaluation(hub.Found(model, "a model"))[0]) == {"pets", "general"}
+    (model / "evaluation.json").write_text(json.dumps({"n": 3, "rows": rows}))  # as it was before
+    assert hub.evaluation(hub.Found(model, "a model"))[0] == {"photographs": rows}

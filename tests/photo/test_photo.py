@@ -1,6 +1,7 @@
 """Reading and writing photographs."""
 
 import io
+import os
 import zlib
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from colouriser import PhotoError, photo
+
+from .. import hostile
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
@@ -274,3 +277,49 @@ def test_unwritable_format_and_place(cat: Image.Image, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PhotoError, match=r"out\.png: cannot be written"):
         photo.write(cat, tmp_path / "file" / "out.png")
+
+
+def test_luma_is_kept_where_it_is_transparent(cat: Image.Image, tmp_path: Path) -> None:
+    cat = cat.copy()
+    cat.putalpha(0)
+    for suffix in (".webp", ".png", ".tif"):
+        path = tmp_path / f"clear{suffix}"
+        clear = photo.Photo(cat.convert("L"), suffix, cat.getchannel("A"))
+        photo.write(cat.convert("RGB"), path, clear)
+        with Image.open(path) as written:
+            pixels = np.asarray(written.convert("RGBA"))
+            assert not pixels[..., 3].any()
+            assert np.array_equal(pixels[..., :3], np.asarray(cat.convert("RGB")))
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    for name in ("pipe.jpg", "folder.jpg"):
+        with pytest.raises(PhotoError, match=f"{name}: a folder or a device, not a file"):
+            photo.read(tmp_path / name)
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:  # as for others than root
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    (tmp_path / "private.jpg").touch()
+    with pytest.raises(PhotoError, match=r"private\.jpg: you may not read this file"):
+        photo.read(tmp_path / "private.jpg")
+
+
+@pytest.mark.parametrize(("count", "fine"), [(10, True), (80, True), (120, False)])
+def test_scans_of_a_jpeg_are_bounded(count: int, fine: bool, tmp_path: Path) -> None:
+    path = hostile.scans(tmp_path / "scans.jpg", count)
+    if fine:
+        assert photo.read(path).luma.size == (256, 256)
+    else:
+        with pytest.raises(PhotoError, match=r"scans\.jpg: is built of \d+ scans"):
+            photo.read(path)
+
+
+def test_pages_are_not_counted(tmp_path: Path) -> None:
+    assert photo.read(hostile.directories(tmp_path / "pages.tif", 5)).several
+    assert not photo.read(hostile.directories(tmp_path / "one.tif", 0)).several
