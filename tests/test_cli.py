@@ -10,6 +10,8 @@ from PIL import ExifTags, Image
 
 from .conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def colour(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "colouriser", "colour", *map(str, arguments)]

@@ -87,7 +87,7 @@ class Run:
         try:
             pairs = [
                 Pair(r["name"], r["split"], r.get("set", "photographs"), float(r.get("weight", 1)))
-                for r in read_csv(self.pairs_csv)
+                for r in read_csv(self.pairs_csv, "name", "split")
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(self.pairs_csv, error) from error
@@ -264,17 +264,21 @@ def write_json(path: Path, value: dict) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header.
+def read_csv(path: Path, *needed: str) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header that has the needed columns.
 
     Raises:
-        TrainingError: it cannot be read, or is none.
+        TrainingError: it cannot be read, or lacks a column.
     """
     try:
         with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-            return list(csv.DictReader(file, strict=True))
+            reader = csv.DictReader(file, strict=True)
+            rows = list(reader)
     except (OSError, ValueError, csv.Error) as error:
         raise _damaged(path, error) from error
+    if not set(needed) <= set(reader.fieldnames or ()):
+        raise _damaged(path, ValueError(f"it needs the columns {' and '.join(needed)}"))
+    return rows
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:

@@ -32,6 +32,8 @@ from colouriser.page.studio import Settings, Studio
 
 from ..conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def url(cat: Image.Image) -> Iterator[str]:

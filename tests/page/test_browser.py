@@ -17,6 +17,8 @@ from colouriser import photo
 
 from ..browser import LAPTOP, PATIENCE, PHONE, ROOT, chromium, running_page, upload
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

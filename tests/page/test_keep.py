@@ -43,6 +43,7 @@ def claim(folder: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
+@pytest.mark.slow
 def test_what_a_killed_page_left_is_swept_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "of-others.jpg").write_bytes(b"not ours")
     killed, left = claim(tmp_path)

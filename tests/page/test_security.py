@@ -23,6 +23,8 @@ from colouriser.page import studio as engine
 
 from .. import hostile
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = [256, 1, 0, "png", False, False]
 
 

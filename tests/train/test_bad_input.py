@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 from train.__main__ import main
 from train.run import Run
 
+pytestmark = pytest.mark.slow
+
 SMOKE = ["--recipe", "smoke", "--run"]
 
 
@@ -84,7 +86,6 @@ CASES: list[tuple[str, Callable[[Path], None], str]] = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("step", "damage", "message"), CASES)
 def test_damaged_runs(
     step: str,
@@ -101,7 +102,6 @@ def test_damaged_runs(
     assert message in lines[-1]
 
 
-@pytest.mark.slow
 def test_a_name_that_is_no_utf8(handful: Path, tmp_path: Path) -> None:
     images = tmp_path / "images"
     shutil.copytree(handful, images)
@@ -122,8 +122,8 @@ def test_a_name_that_is_no_utf8(handful: Path, tmp_path: Path) -> None:
 def test_lists_of_splits(handful: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cases = {
         "binary": (b"\xff\xd8\0\1\2" * 50, "list.csv"),
-        "columns": (b"name,split\na,train\n", "needs the columns file and split"),
-        "split": (b"file,split\na.png,holiday\n", "needs the columns file and split"),
+        "columns": (b"name,split\na,train\n", "it needs the columns file and split"),
+        "split": (b"file,split\na.png,holiday\n", "a row needs a file and a split"),
         "weight": (b"file,split,weight\na.png,train,-1\n", "weight '-1'; give numbers above 0"),
         "words": (b"file,split,weight\na.png,train,much\n", "weight 'much'; give numbers"),
     }

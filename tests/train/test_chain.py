@@ -37,6 +37,8 @@ from train.stages.gan import gan_learner
 
 from ..conftest import ROOT, train
 
+pytestmark = pytest.mark.slow
+
 
 def history(folder: Path) -> list[dict[str, str]]:
     with open(folder / "history.csv", newline="") as file:

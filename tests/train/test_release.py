@@ -31,6 +31,8 @@ from train.release.space import gradio_version
 from ..conftest import ROOT
 from ..hub_server import TOKEN, Hub
 
+pytestmark = pytest.mark.slow
+
 NAME = "owner/cats"
 PUBLISHED = {
     WEIGHTS,

@@ -53,7 +53,8 @@ class Grow(Callback):
 
     def before_epoch(self) -> None:
         size = self.small if self.epoch < self.epochs else self.large
-        for crop in self.dls.train.after_item.fs:
+        loader = getattr(self.dls.train, "dl", self.dls.train)  # within that of several processes
+        for crop in loader.after_item.fs:
             if isinstance(crop, RandomResizedCrop):
                 crop.size = (size, size)
 

@@ -142,11 +142,9 @@ def _read_lists(lists: list[Path], apart: list[str]) -> dict[str, Listed]:
     for path in lists:
         if not path.is_file():
             raise TrainingError(f"{path}: no such file; check --splits")
-        for row in read_csv(path):
+        for row in read_csv(path, "file", "split"):
             if row.get("split") not in SPLITS or not row.get("file"):
-                raise TrainingError(
-                    f"{path}: needs the columns file and split ({', '.join(SPLITS)})"
-                )
+                raise TrainingError(f"{path}: a row needs a file and a split ({', '.join(SPLITS)})")
             source = row.get("source") or ""
             set_ = source if source in apart else path.stem
             listed[row["file"]] = Listed(row["split"], set_, _weight(path, row.get("weight")))

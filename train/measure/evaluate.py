@@ -79,10 +79,10 @@ def evaluate(
     Raises:
         TrainingError: there is no generator, the model cannot be loaded, or an image is missing.
     """
-    models = {"model": Colouriser.load(model)} if model else colourisers(run)
     sets: dict[str, list[str]] = {}
     for pair in run.pairs(split):
         sets.setdefault(pair.set, []).append(pair.name)
+    models = {"model": Colouriser.load(model)} if model else colourisers(run)
     result = {}
     for name, names in sorted(sets.items()):
         log.info("%s: %d photographs", name, len(names))

@@ -87,7 +87,7 @@ def columns(
 
 def curves(history: Path, path: Path) -> Path:
     """Write a PNG with a curve over epochs for each column of a history.csv, losses together."""
-    rows = read_csv(history)
+    rows = read_csv(history, "epoch")
     try:
         values = {k: [float(row[k]) for row in rows] for k in rows[0]}
         epochs = values.pop("epoch")

@@ -124,7 +124,8 @@ def take_over(generator: Generator, old: Generator, name: str) -> None:
         old.config.palette not in (0, config.palette)
     ):
         raise TrainingError(
-            f"{name} is {old.config}, and the recipe is for {config}; choose another of the two"
+            f"{name} is {old.config}, and the recipe is for {config}; "
+            "choose another recipe or model"
         )
     own, state = generator.state_dict(), old.state_dict()
     first = "encoder.conv1.weight"

@@ -153,7 +153,7 @@ def _add_row(run: Run, stage: str, row: dict[str, float]) -> None:
     path, rows = run.history(stage), list[dict[str, str]]()
     if path.exists():
         try:
-            rows = [r for r in read_csv(path) if int(r["epoch"]) < row["epoch"]]
+            rows = [r for r in read_csv(path, "epoch") if int(r["epoch"]) < row["epoch"]]
         except (KeyError, TypeError, ValueError) as error:
             raise TrainingError(f"{path} is damaged ({error}); delete it") from error
     rows.append({k: f"{v:.6g}" if isinstance(v, float) else str(v) for k, v in row.items()})
