@@ -60,9 +60,9 @@ def measure(path: Path, repetitions: int) -> dict[str, float]:
         clock = Clock()
         photo = read(path)
         row = [clock()]
-        coefficients = colouriser.predict(photo.luma)
+        prediction = colouriser.predict(photo.luma)
         row.append(clock())
-        colour = colouriser.merge(photo.luma, coefficients)
+        colour = colouriser.merge(photo.luma, prediction)
         row.append(clock())
         write(colour, out, photo)
         rows.append([*row, clock()])

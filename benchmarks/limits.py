@@ -17,8 +17,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from colouriser import Colouriser, colour
-from colouriser.guide import guided_filter
+from colouriser import colour, guide
 from train.measure.evaluate import photographs, table
 from train.measure.metrics import Metrics
 from train.recipes import RECIPES
@@ -58,8 +57,8 @@ def true_colours(truth: Image.Image, cell: int = 2, vividness: float = 1.0) -> I
     if cell > 2:
         size = chroma.shape[-2:]
         chroma = F.interpolate(F.avg_pool2d(chroma, cell // 2), size, mode="bilinear")
-    coefficients = guided_filter(luma, chroma)[0]
-    return Colouriser.merge(truth.convert("L"), coefficients, vividness)
+    coefficients = guide.guided_filter(luma, chroma)[0]
+    return guide.merge(truth.convert("L"), coefficients, vividness)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ Colouriser.load().colourise(image)  # a PIL image in, a PIL image out
 import importlib
 from typing import TYPE_CHECKING
 
-from .errors import ColouriserError, ModelError, PhotoError, SettingError
+from .errors import ColouriserError, HintError, ModelError, PhotoError, SettingError
 
 if TYPE_CHECKING:
     from .generator import Generator, GeneratorConfig
+    from .hints import Hint
     from .pipeline import Colouriser
 
 __all__ = [
@@ -19,11 +20,18 @@ __all__ = [
     "ColouriserError",
     "Generator",
     "GeneratorConfig",
+    "Hint",
+    "HintError",
     "ModelError",
     "PhotoError",
     "SettingError",
 ]
-_NEEDS_TORCH = {"Colouriser": "pipeline", "Generator": "generator", "GeneratorConfig": "generator"}
+_NEEDS_TORCH = {
+    "Colouriser": "pipeline",
+    "Generator": "generator",
+    "GeneratorConfig": "generator",
+    "Hint": "hints",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from . import settings
 from .batch import plan
 from .errors import ColouriserError, SettingError
-from .photo import mark, read, write
+from .photo import mark, read, read_picture, write
 
 program = typer.Typer(
     help="Colour for black-and-white photographs.",
@@ -61,6 +61,18 @@ def colour(
     marked: Annotated[
         bool, typer.Option("--mark", help="write into a corner that the colour was added")
     ] = False,
+    hints: Annotated[
+        Path | None, typer.Option(help="JSON list of {x, y, colour, radius}, for one photograph")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="photograph whose colours are taken where it looks alike")
+    ] = None,
+    strength: Annotated[
+        float, setting(settings.STRENGTH, "how much of the reference's colours is taken")
+    ] = settings.STRENGTH.usual,
+    variants: Annotated[
+        int, typer.Option(min=0, max=int(settings.VARIANTS.highest), help="other colourings, too")
+    ] = 0,
     model: Annotated[
         str | None,
         typer.Option(help="folder or Hub repository owner/name@revision; bundled unless given"),
@@ -77,10 +89,15 @@ def colour(
         raise typer.BadParameter(f"--output must be a folder; {output} is a file")
     logging.basicConfig(format="warning: %(message)s")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
-    from .pipeline import Colouriser  # when it is needed: it imports torch
+    from .hints import read_hints  # when they are needed: they import torch
+    from .pipeline import Colouriser
 
     jobs, problems = plan(photos, output)
+    if hints is not None and len(jobs) != 1:
+        raise typer.BadParameter("--hints are places in one photograph; give one alone")
     try:
+        given = read_hints(hints) if hints else []
+        other = read_picture(reference) if reference else None
         colouriser = Colouriser.load(model)
     except ColouriserError as error:
         typer.echo(f"error: {error}", err=True)
@@ -96,10 +113,12 @@ def colour(
                 continue
             try:
                 photo = read(source, name=str(source))
-                result = colouriser.colourise(
-                    photo.luma, detail=detail, vividness=vividness, temperature=temperature
-                )
-                write(mark(result) if marked else result, target, photo, keep_position)
+                prediction = colouriser.predict(photo.luma, detail, given, other, strength)
+                others = colouriser.predict_variants(prediction, variants) if variants else ()
+                for number, one in enumerate((prediction, *others), 1):
+                    result = colouriser.merge(photo.luma, one, vividness, temperature)
+                    file = target.with_stem(f"{target.stem}-{number}") if number > 1 else target
+                    write(mark(result) if marked else result, file, photo, keep_position)
                 counts["coloured"] += 1
             except ColouriserError as error:
                 counts["failed"] += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import ColouriserError, PhotoError
-from .photo import result_name, suffixes
+from .photo import Photo, read, result_name, suffixes
 
 MOST = 500  # photographs at once, on the page
 LARGEST = 200_000_000  # bytes of one photograph in an archive, unpacked
@@ -88,6 +88,18 @@ def _in_archive(file: Path) -> tuple[list[Entry], list[str]]:
         else:
             passed.append(name)
     return entries, passed
+
+
+def read_entry(entry: Entry) -> Photo:
+    """Read a photograph.
+
+    Raises:
+        PhotoError: see `Entry.open` and `photo.read`.
+    """
+    if entry.member is None:
+        return read(entry.file, entry.name)
+    with entry.open() as file:
+        return read(file, entry.name)
 
 
 def short_stem(name: str) -> str:

@@ -43,6 +43,10 @@ class SettingError(ColouriserError):
     """A setting is of the wrong kind or out of its range."""
 
 
+class HintError(ColouriserError):
+    """A hint, or the place of one, is none."""
+
+
 def reason(error: Exception) -> str:
     """One line about an error of another library, of a file without its path."""
     text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__

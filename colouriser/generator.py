@@ -219,15 +219,7 @@ class Generator(nn.Module):
             ModelError: there are hints, and these weights cannot take any.
         """
         height, width = luma.shape[-2:]
-        x = (luma - GREY_MEAN) / GREY_STD
-        if self.config.hints:
-            if hints is None:
-                hints = luma.new_zeros(len(luma), 3, height, width)
-            x = torch.cat([x, hints[:, :2] / CHROMA_STD, hints[:, 2:]], 1)
-        elif hints is not None:
-            raise ModelError("no_hints", "these weights take no hints; use newer ones")
-        x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-        *skips, x = self.encoder(x)
+        *skips, x = self.encoder(self._input(luma, hints))
         palette = x.new_zeros(len(x), 0, -(-height // 4), -(-width // 4))
         for index, (level, skip) in enumerate(zip(self.decoder, reversed(skips), strict=True)):
             x = level(x, skip)
@@ -235,3 +227,26 @@ class Generator(nn.Module):
                 palette = self.palette(x)[..., : -(-height // 4), : -(-width // 4)].float()
         chroma = torch.tanh(self.head(x).float()) / 2
         return Painting(chroma[..., : (height + 1) // 2, : (width + 1) // 2], palette)
+
+    def features(self, luma: Tensor) -> Tensor:
+        """What the encoder sees at stride 16, for comparing places of photographs.
+
+        Args:
+            luma: float N×1×H×W in [0, 1].
+
+        Returns:
+            Float N×C×⌈H/16⌉×⌈W/16⌉.
+        """
+        height, width = luma.shape[-2:]
+        return self.encoder(self._input(luma, None))[3][..., : -(-height // 16), : -(-width // 16)]
+
+    def _input(self, luma: Tensor, hints: Tensor | None) -> Tensor:
+        height, width = luma.shape[-2:]
+        x = (luma - GREY_MEAN) / GREY_STD
+        if self.config.hints:
+            if hints is None:
+                hints = luma.new_zeros(len(luma), 3, height, width)
+            x = torch.cat([x, hints[:, :2] / CHROMA_STD, hints[:, 2:]], 1)
+        elif hints is not None:
+            raise ModelError("no_hints", "these weights take no hints; use newer ones")
+        return F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")

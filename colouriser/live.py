@@ -89,7 +89,7 @@ class Live:
 
     def _take(self, found: hub.Found) -> None:
         colouriser = Colouriser(hub.load(found), name=str(found))
-        if not colouriser.predict(self.example.convert("L")).abs().max() > 1 / 255:
+        if not colouriser.predict(self.example.convert("L")).chroma.abs().max() > 1 / 255:
             raise ModelError(
                 "left_grey", "{model} leaves the example grey; use another revision", model=found
             )

@@ -6,6 +6,8 @@
 The generator's cost depends on `detail` only.
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,68 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import guide, hub
-from .errors import ModelError
+from . import colour, guide, hub
+from .errors import HintError, ModelError
 from .generator import Generator
+from .hints import (
+    Hint,
+    Patch,
+    Suggestion,
+    borrow,
+    check,
+    check_place,
+    doubt,
+    draw,
+    obey,
+    patches,
+    suggest,
+    vary,
+)
 from .photo import to_luma
-from .settings import DETAIL, TEMPERATURE, VIVIDNESS
+from .settings import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS
 
 LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
+MATCHED = 16  # stride of the features by which places of two photographs are compared
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of a photograph, with the hints it was given: all that its colours are
+    made of, at the size of its small copy, so that nothing need be asked twice."""
+
+    size: tuple[int, int]  # of the photograph: width, height
+    luma: Tensor  # float 1×1×H×W in [0, 1], the small copy
+    chroma: Tensor  # float 1×2×H/2×W/2 (Cb, Cr)
+    palette: Tensor  # float K×H/4×W/4, probabilities of the cells; K is 0 for weights of before
+    cells: Tensor  # float K×2 (Cb, Cr)
+    coefficients: Tensor  # float 4×H/2×W/2, of the guided filter (guide.guided_filter)
+
+    def suggest(self, x: float, y: float, n: int = int(SUGGESTIONS.usual)) -> list[Suggestion]:
+        """Likely colours at a place, see `Colouriser.suggest`."""
+        SUGGESTIONS.check("n", n)
+        check_place(x, y, *self.size)
+        self._check_palette()
+        height, width = self.palette.shape[1:]
+        column = min(int(x * width / self.size[0]), width - 1)
+        row = min(int(y * height / self.size[1]), height - 1)
+        luma = float(F.adaptive_avg_pool2d(self.luma, (height, width))[0, 0, row, column])
+        return suggest(self.palette[:, row, column], self.cells, luma, n)
+
+    def uncertainty(self) -> Image.Image:
+        """Where the network could as well have chosen otherwise, see `Colouriser.uncertainty`."""
+        self._check_palette()
+        values = doubt(self.palette).clamp(0, 1).mul(255).round().byte().numpy()
+        return Image.fromarray(values).resize(self.size, Image.Resampling.BILINEAR)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        tensors = (self.luma, self.chroma, self.palette, self.coefficients)
+        return sum(tensor.nbytes for tensor in tensors)
+
+    def _check_palette(self) -> None:
+        if not len(self.cells):
+            raise ModelError("no_palette", "these weights know no other colours; use newer ones")
 
 
 class Colouriser:
@@ -56,15 +113,23 @@ class Colouriser:
         self,
         image: Image.Image,
         *,
+        hints: Sequence[Hint] = (),
+        reference: Image.Image | None = None,
+        strength: float = STRENGTH.usual,
         detail: float = DETAIL.usual,
-        vividness: float = 1.0,
-        temperature: float = 0.0,
+        vividness: float = VIVIDNESS.usual,
+        temperature: float = TEMPERATURE.usual,
     ) -> Image.Image:
         """Colour a photograph.
 
         Args:
             image: PIL image of any mode and size. Colour in it is ignored; an EXIF orientation is
                 applied.
+            hints: colours at places. A hinted place comes out in that hue, as far as RGB has it at
+                its luma; of two at one place the later counts.
+            reference: another photograph, whose colours are taken where it shows the same things.
+                Where nothing in it looks alike, the network decides as without it.
+            strength: how much of the reference's colours is taken, from 0 to 1.
             detail: the generator sees a copy of about detail × detail pixels; 64 to 1024.
             vividness: factor on chroma; 0 is grey, 1 what the generator says; 0 to 4.
             temperature: what is added to all colours, from -1 (bluish) to 1 (yellowish).
@@ -74,54 +139,123 @@ class Colouriser:
             1/255 of the image's everywhere.
 
         Raises:
-            PhotoError: the image cannot be decoded or is too large.
-            ModelError: the generator returned values that are not finite.
+            PhotoError: an image cannot be decoded or is too large.
+            HintError: a hint lies outside of the photograph, there are too many, or the reference
+                is grey.
+            ModelError: the weights take no hints, or returned values that are not finite.
             SettingError: a setting is out of range.
         """
         luma = to_luma(image)
-        return self.merge(luma, self.predict(luma, detail), vividness, temperature)
+        prediction = self.predict(luma, detail, hints, reference, strength)
+        return self.merge(luma, prediction, vividness, temperature)
 
-    def predict(self, luma: Image.Image, detail: float = DETAIL.usual) -> Tensor:
-        """Predict chroma: the slow, size-independent half of `colourise`, whose result can be kept.
+    def predict(
+        self,
+        luma: Image.Image,
+        detail: float = DETAIL.usual,
+        hints: Sequence[Hint] = (),
+        reference: Image.Image | None = None,
+        strength: float = STRENGTH.usual,
+    ) -> Prediction:
+        """Ask the network: the slow, size-independent half of `colourise`, whose result can be
+        kept.
 
         Args:
             luma: mode "L".
-            detail: see `colourise`.
-
-        Returns:
-            Coefficients of the guided filter, float32 4×h×w on the CPU, about detail / 2 a side:
-            chroma at any size is `coefficients[:2] * luma + coefficients[2:]`.
+            detail, hints, reference, strength: see `colourise`.
 
         Raises:
-            ModelError: the generator returned values that are not finite.
-            SettingError: detail is out of range.
+            HintError, ModelError, SettingError: see `colourise`.
         """
         DETAIL.check("detail", detail)
-        small = luma.resize(
-            small_size(*luma.size, int(detail)), Image.Resampling.BILINEAR, reducing_gap=2.0
-        )
-        grey = _to_tensor(small)[None, None].to(self.device)  # 1×1×H×W
-        with torch.inference_mode():
-            chroma = self.generator(grey.contiguous(memory_format=torch.channels_last)).chroma
-            coefficients = guide.guided_filter(F.avg_pool2d(grey, 2), chroma)[0].cpu()
-        if not coefficients.isfinite().all():
-            raise ModelError(
-                "not_finite",
-                "{model} returned values that are not finite; use other weights",
-                model=self.name,
-            )
-        return coefficients
+        STRENGTH.check("strength", strength)
+        check(hints, *luma.size)
+        small = self._small(luma, detail)
+        found = patches(hints, luma.size, (small.shape[3], small.shape[2]))
+        if reference is not None:
+            found = self._borrowed(small, reference, detail, strength) + found
+        return self._predict(luma.size, small, found)
+
+    def suggest(
+        self,
+        image: Image.Image,
+        x: float,
+        y: float,
+        n: int = int(SUGGESTIONS.usual),
+        hints: Sequence[Hint] = (),
+    ) -> list[Suggestion]:
+        """Likely colours at a place, given the hints so far.
+
+        Args:
+            image: the photograph.
+            x, y: the place, in pixels of the upright photograph.
+            n: how many; 1 to 20. There are fewer where nothing else is likely.
+            hints: see `colourise`.
+
+        Returns:
+            Most likely first, distinct to the eye, with their probabilities.
+
+        Raises:
+            ModelError: the weights have no palette.
+            HintError: the place or a hint is outside of the photograph.
+            SettingError: n is out of range.
+        """
+        return self.predict(to_luma(image), hints=hints).suggest(x, y, n)
+
+    def uncertainty(self, image: Image.Image) -> Image.Image:
+        """Where the network could as well have chosen otherwise: mode "L", of the image's upright
+        size; 0 is sure.
+
+        Raises:
+            ModelError: the weights have no palette.
+        """
+        return self.predict(to_luma(image)).uncertainty()
+
+    def variants(self, image: Image.Image, n: int, seed: int = 0) -> list[Image.Image]:
+        """Other colourings, each plausible, by hints drawn from the palette at the objects of which
+        the network is the least certain.
+
+        Args:
+            image: the photograph.
+            n: how many; 1 to 16.
+            seed: the same gives the same.
+
+        Raises:
+            ModelError: the weights have no palette.
+            SettingError: n is out of range.
+        """
+        luma = to_luma(image)
+        return [
+            self.merge(luma, prediction)
+            for prediction in self.predict_variants(self.predict(luma), n, seed)
+        ]
+
+    def predict_variants(
+        self, prediction: Prediction, n: int, seed: int = 0
+    ) -> Iterator[Prediction]:
+        """Predictions of variants, see `variants`, one at a time as they are asked for."""
+        VARIANTS.check("n", n)
+        prediction._check_palette()
+        height, width = prediction.palette.shape[1:]
+        luma = F.adaptive_avg_pool2d(prediction.luma, (height, width))[0, 0]
+        for chosen in vary(prediction.palette, prediction.cells, luma, n, seed):
+            hints = [Hint(4 * column + 1.5, 4 * row + 1.5, rgb, 2.0) for row, column, rgb in chosen]
+            small = (prediction.luma.shape[3], prediction.luma.shape[2])
+            yield self._predict(prediction.size, prediction.luma, patches(hints, small, small))
 
     @staticmethod
     def merge(
-        luma: Image.Image, coefficients: Tensor, vividness: float = 1.0, temperature: float = 0.0
+        luma: Image.Image,
+        prediction: Prediction,
+        vividness: float = VIVIDNESS.usual,
+        temperature: float = TEMPERATURE.usual,
     ) -> Image.Image:
         """Bring predicted chroma to full size and merge it with the photograph's luma: the half of
         `colourise` whose cost depends on the size.
 
         Args:
             luma: mode "L", the photograph.
-            coefficients: from `predict`.
+            prediction: from `predict`.
             vividness, temperature: see `colourise`.
 
         Returns:
@@ -132,7 +266,60 @@ class Colouriser:
         """
         VIVIDNESS.check("vividness", vividness)
         TEMPERATURE.check("temperature", temperature)
-        return guide.merge(luma, coefficients, vividness, temperature)
+        return guide.merge(luma, prediction.coefficients, vividness, temperature)
+
+    def _small(self, luma: Image.Image, detail: float) -> Tensor:
+        """The copy that the generator sees: float 1×1×H×W on the CPU."""
+        size = small_size(*luma.size, int(detail))
+        return _to_tensor(luma.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))[
+            None, None
+        ]
+
+    def _predict(self, size: tuple[int, int], small: Tensor, found: list[Patch]) -> Prediction:
+        drawn = draw(found, (small.shape[3], small.shape[2])).to(self.device) if found else None
+        with torch.inference_mode():
+            layout = small.to(self.device).contiguous(memory_format=torch.channels_last)
+            chroma, palette = (x.cpu() for x in self.generator(layout, drawn))
+            half = F.avg_pool2d(small, 2)
+            chroma = obey(half, chroma, found)
+            coefficients = guide.guided_filter(half, chroma)[0]
+            likely = palette[0].softmax(0) if palette.shape[1] else palette[0]
+        if not (coefficients.isfinite().all() and likely.isfinite().all()):
+            raise ModelError(
+                "not_finite",
+                "{model} returned values that are not finite; use other weights",
+                model=self.name,
+            )
+        cells = self.generator.cells.cpu()
+        return Prediction(size, small, chroma, likely, cells, coefficients)
+
+    def _borrowed(
+        self, small: Tensor, reference: Image.Image, detail: float, strength: float
+    ) -> list[Patch]:
+        """Patches with a reference's colours where it shows the same things."""
+        other_luma = to_luma(reference)
+        size = small_size(*other_luma.size, int(detail))
+        rgb = torch.from_numpy(np.array(reference.convert("RGB").resize(size))).permute(2, 0, 1)
+        _, chroma = colour.split(rgb[None].float() / 255)
+        if chroma.abs().max() < 4 / 255:
+            raise HintError("reference_grey", "the reference has no colours; give one that has")
+        own, other = (self._features(x) for x in (small, self._small(other_luma, detail)))
+        predicted = self._predict((1, 1), small, []).chroma
+        chroma = F.adaptive_avg_pool2d(chroma, (other.shape[1], other.shape[2]))[0]
+        before = F.adaptive_avg_pool2d(predicted, (own.shape[1], own.shape[2]))[0]
+        found = []
+        for row, column, other_row, other_column, _ in borrow(own, other):
+            mixed = torch.lerp(before[:, row, column], chroma[:, other_row, other_column], strength)
+            middle = MATCHED // 2
+            top = min(row * MATCHED + middle - 2, small.shape[2] - 4)
+            left = min(column * MATCHED + middle - 2, small.shape[3] - 4)
+            found.append(Patch(slice(top, top + 4), slice(left, left + 4), mixed))
+        return found
+
+    def _features(self, small: Tensor) -> Tensor:
+        """What the encoder sees at stride 16: float C×h×w."""
+        with torch.inference_mode():
+            return self.generator.features(small.to(self.device))[0].cpu()
 
 
 def small_size(width: int, height: int, detail: int) -> tuple[int, int]:

@@ -44,6 +44,9 @@ DETAIL = Range(64, 1024, 256, whole=True)  # pixels: below what it is trained at
 # sees too little, above too locally
 VIVIDNESS = Range(0.0, 4.0, 1.0)  # factor on chroma
 TEMPERATURE = Range(-1.0, 1.0, 0.0)  # from bluish to yellowish
+STRENGTH = Range(0.0, 1.0, 1.0)  # of a reference
+SUGGESTIONS = Range(1, 20, 5, whole=True)
+VARIANTS = Range(1, 16, 4, whole=True)
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import ExifTags, Image
+
+from colouriser import Generator, GeneratorConfig
+from colouriser.hub import store
 
 from .conftest import ROOT
 
@@ -125,3 +129,46 @@ def test_settings(cat: Image.Image, tmp_path: Path) -> None:
     assert (warm - plain)[..., 0].mean() > 1 > -1 > (warm - plain)[..., 2].mean()
     marked, _ = coloured("marked", "--mark")
     assert 0 < (marked != plain).mean() < 0.1
+
+
+def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    generator = Generator(GeneratorConfig(decoder=(16, 16, 16, 8)))  # takes hints
+    store(generator, tmp_path / "model")
+    cat.convert("L").save(tmp_path / "one.png")
+    cat.save(tmp_path / "reference.jpg")
+    (tmp_path / "hints.json").write_text('[{"x": 100, "y": 100, "colour": "#c02020"}]')
+    plain = [tmp_path / "one.png", "--model", tmp_path / "model", "-o"]
+    assert colour(*plain, tmp_path / "plain").returncode == 0
+    runs = {
+        "hints": ["--hints", tmp_path / "hints.json"],
+        "reference": ["--reference", tmp_path / "reference.jpg", "--strength", 0.8],
+        "variants": ["--variants", 2],
+    }
+    for name, options in runs.items():
+        result = colour(*plain, tmp_path / name, *options)
+        assert result.returncode == 0, result.stderr
+    made = {str(p.relative_to(tmp_path)): p for name in runs for p in (tmp_path / name).iterdir()}
+    assert set(made) == {
+        "hints/one.png",
+        "reference/one.png",
+        *(f"variants/one{number}.png" for number in ("", "-2", "-3")),
+    }
+    pictures = {name: path.read_bytes() for name, path in made.items()}
+    assert pictures.pop("variants/one.png") == (tmp_path / "plain" / "one.png").read_bytes()
+    assert len(set(pictures.values())) == 4
+    (tmp_path / "hints.json").write_text("{}")
+    (tmp_path / "two.png").write_bytes((tmp_path / "one.png").read_bytes())
+    bad: list[tuple[list, int, str]] = [
+        (["--hints", tmp_path / "hints.json"], 1, "hints.json: hints must be a list"),
+        (["--hints", tmp_path / "none.json"], 1, "none.json: cannot be read"),
+        (["--reference", tmp_path / "none.jpg"], 1, "none.jpg: no such file"),
+        (["--reference", tmp_path / "one.png"], 1, "the reference has no colours"),
+        (["--variants", 1000], 2, "--variants"),
+        ([tmp_path / "two.png", "--hints", tmp_path / "hints.json"], 2, "one photograph"),
+    ]
+    for options, code, message in bad:
+        result = colour(*plain, tmp_path / "bad", *options)
+        assert result.returncode == code
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr

@@ -43,7 +43,16 @@ def many(studio: Studio) -> None:
             progress = gr.HTML(elem_id="progress")
             archive = gr.DownloadButton(say("zip"), interactive=False, elem_id="zip")
 
-    def colour_many(payloads: Any, *values: Any, request: gr.Request) -> Iterator[list[Any]]:
+    def colour_many(
+        payloads: Any,
+        detail: float,
+        vividness: float,
+        temperature: float,
+        form: str,
+        position: bool,
+        marked: bool,
+        request: gr.Request,
+    ) -> Iterator[list[Any]]:
         """The gallery, a line of progress with failures, and the archive, as it goes on."""
         words = texts(request)
         yield [[], "", gr.update(value=None, interactive=False)]  # not the results of before
@@ -54,7 +63,8 @@ def many(studio: Studio) -> None:
             folder, served = Path(name), place()
             try:
                 entries, passed = studio.entries([uploaded(p) for p in payloads or []])
-                results = studio.colour_all(entries, Settings(*values), folder)
+                chosen = Settings(detail, vividness, temperature, form, position, marked)
+                results = studio.colour_all(entries, chosen, folder)
                 skipped = listed(words["passed_over"], passed, words)
                 for done, result in enumerate(results, 1):
                     if isinstance(result, ColouriserError):

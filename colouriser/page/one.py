@@ -75,14 +75,23 @@ def one(studio: Studio, at_once: int) -> None:
         no_file = gr.update(value=None, interactive=False)
         return [None, None, None, gr.update(visible=False), None, None, None, "", no_file, ""]
 
-    def colour_one(payload: Any, *values: Any, request: gr.Request) -> list[Any]:
+    def colour_one(  # gradio finds where the request goes by name: each has its own
+        payload: Any,
+        detail: float,
+        vividness: float,
+        temperature: float,
+        form: str,
+        position: bool,
+        marked: bool,
+        request: gr.Request,
+    ) -> list[Any]:
         """Everything that the tab shows of a photograph."""
         if payload is None:
             return nothing()
         words = texts(request)
         try:
             file = uploaded(payload)
-            chosen = Settings(*values)
+            chosen = Settings(detail, vividness, temperature, form, position, marked)
             result = studio.colourise(Entry(file.name, file), chosen, key=str(file))
             saved = str(studio.save(result, chosen, place()))
             small, folder, stem = fit(result.colour), place(), short_stem(file.name)
@@ -124,12 +133,12 @@ def one(studio: Studio, at_once: int) -> None:
         return str(PICTURES[chosen.index])
 
     examples.select(example, None, photo, api_visibility="private")
-    detail, vividness, temperature, form, *boxes = settings
+    *sliders, form, position, marked = settings
     results = [comparison, grey, colour, original, true, differing, again, numbers]
     results += [download, note]
     coloured = gr.on(
-        [photo.change, *(slider.change for slider in (detail, vividness, temperature))]
-        + [box.input for box in (form, *boxes)],
+        [photo.change, *(slider.change for slider in sliders)]
+        + [box.input for box in (form, position, marked)],
         colour_one,
         [photo, *settings],
         results,

@@ -9,14 +9,13 @@ from pathlib import Path
 from threading import Lock
 
 from PIL import Image
-from torch import Tensor
 
-from ..batch import Entry, photographs, short_stem, unused
+from ..batch import Entry, photographs, read_entry, short_stem, unused
 from ..errors import ColouriserError
 from ..live import Live
-from ..photo import Photo, mark, read, write
+from ..photo import Photo, mark, write
 from ..photo.guard import Guard
-from ..pipeline import Colouriser
+from ..pipeline import Colouriser, Prediction
 from ..settings import DETAIL, TEMPERATURE, VIVIDNESS, check_choice, check_switch
 from .keep import check_room
 
@@ -27,7 +26,7 @@ except ImportError:
 
 SECONDS = 30.0  # in which a photograph must be read, coloured and written; or it blocks the others
 SLOW = 3  # photographs of one request that may take longer; then the rest is left
-KEPT_ANSWERS = 64  # of the network, 260 kB each
+KEPT_BYTES = 256_000_000  # of the network's answers, of 4 MB at the usual detail
 FORMATS = ("original", "png")
 
 
@@ -71,10 +70,10 @@ class Studio:
     """Colours uploads with the model of the moment."""
 
     def __init__(self, live: Live) -> None:
-        self.live, self.answers, self.lock = live, OrderedDict[tuple, Tensor](), Lock()
+        self.live, self.answers, self.lock = live, OrderedDict[tuple, Prediction](), Lock()
         self.guard = Guard()
 
-        def predict(luma: Image.Image, detail: float) -> tuple[str, Tensor]:
+        def predict(luma: Image.Image, detail: float) -> tuple[str, Prediction]:
             colouriser = live.colouriser
             return colouriser.name, colouriser.predict(luma, detail)
 
@@ -100,16 +99,16 @@ class Studio:
             raise
         model = self.live.colouriser.name
         with self.lock:
-            chroma = self.answers.get((key, settings.detail, model))
-        if chroma is None:
-            model, chroma = self.predict(photo.luma, settings.detail)
+            prediction = self.answers.get((key, settings.detail, model))
+        if prediction is None:
+            model, prediction = self.predict(photo.luma, settings.detail)
         if key:
             with self.lock:
-                self.answers[key, settings.detail, model] = chroma
+                self.answers[key, settings.detail, model] = prediction
                 self.answers.move_to_end((key, settings.detail, model))
-                while len(self.answers) > KEPT_ANSWERS:
+                while sum(answer.nbytes for answer in self.answers.values()) > KEPT_BYTES:
                     self.answers.popitem(last=False)
-        colour = Colouriser.merge(photo.luma, chroma, settings.vividness, settings.temperature)
+        colour = Colouriser.merge(photo.luma, prediction, settings.vividness, settings.temperature)
         colour = mark(colour) if settings.mark else colour
         seconds = time.monotonic() - started
         return Result(entry.name, photo, colour, model, started, seconds)
@@ -160,11 +159,3 @@ class Studio:
                 slow += error.code == "too_slow"
                 if error.code == "stopped":
                     return
-
-
-def read_entry(entry: Entry) -> Photo:
-    """Read a photograph; a function of its own, so that the guard can call it."""
-    if entry.member is None:
-        return read(entry.file, entry.name)
-    with entry.open() as file:
-        return read(file, entry.name)

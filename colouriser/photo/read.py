@@ -8,6 +8,8 @@ import io
 import logging
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -104,13 +106,39 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
         PhotoError: not found, not an image, damaged, empty, or larger than the limits.
     """
     name = name or (Path(source).name if isinstance(source, (str, Path)) else "the photograph")
-    try:
+    with _explained(name):
         if not isinstance(source, (str, Path)):
             return _read(source, name)
-        if not stat.S_ISREG(os.stat(source).st_mode):  # opening a pipe would wait for ever
-            raise PhotoError("not_a_file", "a folder or a device, not a file; give a photograph")
-        with open(source, "rb") as file:
+        with _open(source) as file:
             return _read(file, name)
+
+
+def read_picture(source: str | Path) -> Image.Image:
+    """Read a photograph in its colours: upright, sRGB, mode "RGB"; a reference, for example.
+
+    Raises:
+        PhotoError: as `read`.
+    """
+    name = Path(source).name
+    with _explained(name), _open(source) as file, Image.open(file, formats=READABLE) as image:
+        _check_size(image.size)
+        _check_scans(image.format, file)
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_srgb(image).convert("RGB")
+
+
+def _open(source: str | Path) -> BinaryIO:
+    if not stat.S_ISREG(os.stat(source).st_mode):  # opening a pipe would wait for ever
+        raise PhotoError("not_a_file", "a folder or a device, not a file; give a photograph")
+    return open(source, "rb")
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turns what opening and decoding raise into a PhotoError about a file of this name."""
+    try:
+        yield
     except PhotoError as error:
         error.of(name)
         raise
@@ -133,8 +161,7 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
 def _read(file: BinaryIO, name: str) -> Photo:
     with Image.open(file, formats=READABLE) as image:
         _check_size(image.size)
-        if image.format in ("JPEG", "MPO"):
-            _check_scans(file)
+        _check_scans(image.format, file)
         # Whether there are several is told by the first; to count them would mean to visit all.
         several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         if several:
@@ -149,8 +176,10 @@ def _read(file: BinaryIO, name: str) -> Photo:
         return Photo(to_luma(upright), suffix, alpha, exif, gps, dpi, original, several)
 
 
-def _check_scans(file: BinaryIO) -> None:
+def _check_scans(file_format: str | None, file: BinaryIO) -> None:
     """Refuse a JPEG with so many scans that decoding it would take for ever."""
+    if file_format not in ("JPEG", "MPO"):
+        return
     place, scans, before = file.tell(), 0, b""
     file.seek(0)
     while block := file.read(1 << 20):

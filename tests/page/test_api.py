@@ -21,7 +21,6 @@ from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import ExifTags, Image
-from torch import Tensor
 
 from colouriser import photo
 from colouriser.batch import Entry
@@ -29,6 +28,7 @@ from colouriser.live import Live
 from colouriser.page import build, keep, launch
 from colouriser.page.one import PICTURES
 from colouriser.page.studio import Settings, Studio
+from colouriser.pipeline import Prediction
 
 from ..conftest import ROOT
 
@@ -351,7 +351,7 @@ def test_the_networks_answer_is_kept(
     studio, asked = Studio(Live(None, cat)), []
     predict = studio.predict
 
-    def counted(luma: Image.Image, detail: float) -> tuple[str, Tensor]:
+    def counted(luma: Image.Image, detail: float) -> tuple[str, Prediction]:
         asked.append(detail)
         return predict(luma, detail)
 

@@ -10,7 +10,7 @@ from colouriser.page.words import ERRORS, TEXTS, said, shown
 
 from ..conftest import ROOT
 
-KINDS = ("ColouriserError", "PhotoError", "ModelError", "SettingError")
+KINDS = ("ColouriserError", "HintError", "PhotoError", "ModelError", "SettingError")
 
 
 def fields(text: str) -> set[str]:

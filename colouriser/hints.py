@@ -1,0 +1,341 @@
+"""A hint is a colour at a place. One mechanism serves corrections, variants and references.
+
+A `Hint` is drawn for the generator as a small patch (`draw`), and what the generator makes of it is
+corrected where it falls short (`obey`), so that a hinted place always comes out in its hue. What
+the network says of a place is read from its palette: likely colours (`suggest`) and how unsure it
+is (`doubt`). `vary` draws hints from it, and `borrow` from another photograph.
+"""
+
+import json
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import ImageColor
+from torch import Tensor
+from torch.nn import functional as F
+
+from . import colour
+from .errors import HintError, reason
+from .settings import shown
+
+MOST = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
+LARGEST = 9  # side of a patch in pixels of the small copy; the generator has seen none larger
+RADIUS = 0.01  # of the photograph's shorter side, unless a hint says otherwise
+NEAR, ALIKE = 6.0, 0.06  # how far a correction reaches: pixels of chroma, and difference in luma
+WITHIN = 16 / 255  # chroma that the eye takes for one colour
+APART = 24 / 255  # of two suggestions, which a person should tell from each other
+OBJECTS = 6  # places that a variant colours anew
+SPACING = 0.2  # of two of them, as a share of the small copy's longer side
+CLEAR = (
+    0.2  # probability that a suggestion needs to be used in a variant, relative to the likeliest
+)
+ALIKENESS = 0.75  # cosine of two places' features from which on they are taken for the same thing
+
+Colour = tuple[int, int, int] | str
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A colour at a place of a photograph.
+
+    Raises:
+        HintError: a value is of the wrong kind, or is no colour.
+    """
+
+    x: float  # pixels from the left of the upright photograph
+    y: float  # pixels from its top
+    colour: Colour  # sRGB 0 to 255, or as in CSS: "#c04030", "navy". Its luma does not matter
+    radius: float | None = None  # pixels; 1 % of the shorter side unless given
+
+    def __post_init__(self) -> None:
+        for name, value in (("x", self.x), ("y", self.y), ("radius", self.radius or 1.0)):
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise HintError(
+                    "hint_number",
+                    "a hint's {name} must be a number, not {value}",
+                    name=name,
+                    value=shown(value),
+                )
+        if self.radius is not None and not self.radius > 0:
+            raise HintError(
+                "hint_radius", "a hint's radius must be above 0, not {value}", value=self.radius
+            )
+        self.chroma  # noqa: B018  # raises if it is no colour
+
+    @property
+    def chroma(self) -> tuple[float, float]:
+        """The colour's (Cb, Cr) in [-0.5, 0.5]."""
+        try:
+            red, green, blue = (
+                ImageColor.getrgb(self.colour)[:3] if isinstance(self.colour, str) else self.colour
+            )
+            if not all(type(v) is int and 0 <= v <= 255 for v in (red, green, blue)):
+                raise ValueError
+        except (TypeError, ValueError) as error:
+            raise HintError(
+                "hint_colour",
+                "{value} is no colour; give #rrggbb, a name, or three whole numbers to 255",
+                value=shown(self.colour),
+            ) from error
+        _, chroma = colour.split(torch.tensor([red, green, blue]).view(1, 3, 1, 1) / 255)
+        return float(chroma[0, 0]), float(chroma[0, 1])
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A colour that a place might have."""
+
+    colour: tuple[int, int, int]  # sRGB at the place's luma
+    probability: float  # of it and of colours that look alike
+
+
+def read_hints(path: Path) -> list[Hint]:
+    """Hints from a JSON file: a list of {"x", "y", "colour", "radius"}, or {"hints": [...]}.
+
+    Raises:
+        HintError: the file cannot be read, or holds no hints.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise HintError(
+            "hints_unreadable",
+            "cannot be read ({reason}); give a JSON list of hints",
+            reason=reason(error),
+        ).of(path.name) from error
+    try:
+        return hints_from(value["hints"] if isinstance(value, dict) and "hints" in value else value)
+    except HintError as error:
+        error.of(path.name)
+        raise
+
+
+def hints_from(values: object) -> list[Hint]:
+    """Hints from a list of objects, as in JSON.
+
+    Raises:
+        HintError: they are none.
+    """
+    if not isinstance(values, list):
+        raise HintError("hints_list", "hints must be a list, not {value}", value=shown(values))
+    if len(values) > MOST:
+        raise _too_many(len(values))
+    hints = []
+    for value in values:
+        if not isinstance(value, dict) or not {"x", "y", "colour"} <= set(value) <= FIELDS:
+            raise HintError(
+                "hint_fields",
+                "a hint has x, y, colour and perhaps radius; not {value}",
+                value=shown(value),
+            )
+        rgb = value["colour"]
+        hints.append(Hint(**value | {"colour": tuple(rgb) if isinstance(rgb, list) else rgb}))
+    return hints
+
+
+FIELDS = {"x", "y", "colour", "radius"}
+
+
+def check(hints: Sequence[Hint], width: int, height: int) -> None:
+    """Refuse hints that lie outside of a photograph, and too many of them.
+
+    Raises:
+        HintError: one does, or there are.
+    """
+    if len(hints) > MOST:
+        raise _too_many(len(hints))
+    for hint in hints:
+        check_place(hint.x, hint.y, width, height)
+
+
+def check_place(x: float, y: float, width: int, height: int) -> None:
+    """Refuse a place outside of a photograph.
+
+    Raises:
+        HintError: it is.
+    """
+    if not (0 <= x < width and 0 <= y < height):
+        raise HintError(
+            "hint_outside",
+            "({x:g}, {y:g}) is outside of the photograph of {width} × {height} pixels",
+            x=x,
+            y=y,
+            width=width,
+            height=height,
+        )
+
+
+def _too_many(count: int) -> HintError:
+    return HintError("too_many_hints", "{count} hints are more than {most}", count=count, most=MOST)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A hint in the small copy that the generator sees."""
+
+    rows: slice
+    columns: slice
+    chroma: Tensor  # (Cb, Cr)
+
+
+def patches(hints: Iterable[Hint], size: tuple[int, int], small: tuple[int, int]) -> list[Patch]:
+    """Where hints for a photograph of `size` (width, height) lie in its small copy."""
+    found = []
+    for hint in hints:
+        across, down = (s / full for s, full in zip(small, size, strict=True))
+        radius = hint.radius or RADIUS * min(size)
+        spans = []
+        for place, scale, length in ((hint.y, down, small[1]), (hint.x, across, small[0])):
+            side = min(max(round(2 * radius * scale), 1), LARGEST, length)
+            start = min(max(round((place + 0.5) * scale - side / 2), 0), length - side)
+            spans.append(slice(start, start + side))
+        found.append(Patch(spans[0], spans[1], torch.tensor(hint.chroma)))
+    return found
+
+
+def draw(found: Iterable[Patch], size: tuple[int, int]) -> Tensor:
+    """Patches as the generator takes them: float 1×3×H×W. Where two overlap, the later counts."""
+    drawn = torch.zeros(1, 3, size[1], size[0])
+    for patch in found:
+        drawn[0, :2, patch.rows, patch.columns] = patch.chroma.view(2, 1, 1)
+        drawn[0, 2, patch.rows, patch.columns] = 1
+    return drawn
+
+
+def obey(luma: Tensor, chroma: Tensor, found: Iterable[Patch]) -> Tensor:
+    """Move predicted chroma to its hints where it falls short of them.
+
+    What is missing at a hint is added around it, less with distance and with difference in luma: so
+    it follows the photograph's edges. The generator spreads a hint over the whole object; this
+    makes sure of its middle.
+
+    Args:
+        luma: float 1×1×h×w, of chroma's size.
+        chroma: float 1×2×h×w.
+        found: patches in the small copy, of twice that size; of two at one place the later counts.
+    """
+    chroma = chroma.clone()
+    height, width = chroma.shape[2:]
+    y, x = torch.arange(height).view(-1, 1), torch.arange(width)
+    for patch in found:
+        top, left = ((s.start + s.stop - 1) / 4 for s in (patch.rows, patch.columns))
+        row, column = min(round(top), height - 1), min(round(left), width - 1)
+        reach = NEAR + (patch.rows.stop - patch.rows.start) / 4
+        distance = ((y - top) ** 2 + (x - left) ** 2) / reach**2
+        unlike = ((luma[0, 0] - luma[0, 0, row, column]) / ALIKE) ** 2
+        share = torch.exp(-(distance + unlike) / 2)
+        missing = patch.chroma - chroma[0, :, row, column]
+        chroma[0] += missing.view(2, 1, 1) * share / share[row, column]
+    return chroma
+
+
+def suggest(probabilities: Tensor, cells: Tensor, luma: float, count: int) -> list[Suggestion]:
+    """Likely colours at a place, most likely first, distinct to the eye.
+
+    Args:
+        probabilities: of the cells at the place, float K, of sum 1.
+        cells: their chroma, float K×2.
+        luma: of the place, in [0, 1].
+        count: how many at most; there are fewer where nothing else is likely.
+    """
+    left, found = probabilities.clone(), list[Suggestion]()
+    distances = torch.cdist(cells, cells)
+    for _ in range(count):
+        around = (distances <= WITHIN).float() @ left
+        best = int(around.argmax())
+        near = (distances[best] <= WITHIN) * left
+        mass = float(near.sum())
+        if mass <= 1e-4:
+            break
+        mean = (near[:, None] * cells).sum(0) / mass
+        rgb = colour.merge(torch.full((1, 1, 1, 1), luma), mean.view(1, 2, 1, 1)).flatten()
+        red, green, blue = (rgb * 255).round().int().tolist()
+        found.append(Suggestion((red, green, blue), mass))
+        left = torch.where(torch.cdist(mean[None], cells)[0] <= APART, 0.0, left)
+    return found
+
+
+def doubt(palette: Tensor) -> Tensor:
+    """Where the network could as well have chosen otherwise: the palette's entropy.
+
+    Args:
+        palette: probabilities, float K×h×w.
+
+    Returns:
+        Float h×w from 0, sure, to 1, any colour is as likely.
+    """
+    return torch.special.entr(palette).sum(0) / math.log(len(palette))
+
+
+def unsure_places(palette: Tensor, most: int = OBJECTS) -> list[tuple[int, int]]:
+    """Rows and columns where the palette is the least certain, apart from each other."""
+    left = F.avg_pool2d(doubt(palette)[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+    height, width = left.shape
+    y, x = torch.arange(height).view(-1, 1), torch.arange(width)
+    reach, places = (SPACING * max(height, width)) ** 2, list[tuple[int, int]]()
+    while len(places) < most and left.max() > 0:
+        row, column = divmod(int(left.argmax()), width)
+        places.append((row, column))
+        left = left.masked_fill((y - row) ** 2 + (x - column) ** 2 < reach, 0.0)
+    return places
+
+
+def vary(
+    palette: Tensor, cells: Tensor, luma: Tensor, count: int, seed: int
+) -> list[list[tuple[int, int, tuple[int, int, int]]]]:
+    """Colours for the least certain objects, for several variants of a photograph: each variant
+    gives one of its objects another colour than all before, and draws the others.
+
+    Args:
+        palette: probabilities, float K×h×w.
+        cells: their chroma, float K×2.
+        luma: float h×w in [0, 1].
+        count: of variants.
+        seed: decides.
+
+    Returns:
+        For each variant: row, column and colour at some places.
+    """
+    draw, variants = random.Random(seed), []
+    places = unsure_places(palette)
+    choices = {
+        place: suggest(palette[:, place[0], place[1]], cells, float(luma[place]), 6)
+        for place in places
+    }
+    for variant in range(count):
+        chosen = []
+        for index, place in enumerate(places):
+            likely = [
+                c for c in choices[place] if c.probability >= CLEAR * choices[place][0].probability
+            ]
+            if index == variant % len(places):  # another one each time
+                one = choices[place][(1 + variant // len(places)) % len(choices[place])]
+            else:
+                (one,) = draw.choices(likely, [c.probability for c in likely])
+            chosen.append((*place, one.colour))
+        variants.append(chosen)
+    return variants
+
+
+def borrow(own: Tensor, other: Tensor) -> list[tuple[int, int, int, int, float]]:
+    """Places of two photographs that show the same thing: each the other's most similar.
+
+    Args:
+        own, other: features, float C×h×w.
+
+    Returns:
+        Row and column in the one and in the other, and how alike they are (cosine).
+    """
+    one, two = (F.normalize(f.flatten(1), dim=0) for f in (own, other))
+    alike = one.T @ two
+    best = alike.argmax(1)
+    places = []
+    for index, match in enumerate(best.tolist()):
+        cosine = float(alike[index, match])
+        if cosine >= ALIKENESS:
+            places.append((*divmod(index, own.shape[2]), *divmod(match, other.shape[2]), cosine))
+    return places
