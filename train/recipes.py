@@ -23,8 +23,8 @@ class Recipe:
     aged: float = 0.4  # share of grey photographs that are worn (data/aging.py)
     bfloat16: bool = True  # two to three times the speed, where the processor has it
 
-    generator_epochs: int = 20
-    small_epochs: int = 12  # of them, on small crops
+    generator_epochs: int = 11
+    small_epochs: int = 5  # of them, on small crops
     small_size: int = 128  # crops: twice as many in the same time, and most of what there is to see
     generator_size: int = 192  # crops of the other epochs: where things end
     pixel_loss: str = "psnr"  # or "mse"; mse is ruled by the few very colourful photographs
@@ -33,7 +33,7 @@ class Recipe:
     hints: HintConfig = HintConfig()
     generator_rate: float = 1e-3
     encoder_share: float = 0.3  # of the rate for the encoder: it already knows what things are
-    cool_down: float = 0.4  # share of the steps in which rates fall
+    cool_down: float = 0.55  # share of the steps in which rates fall
     generator_average: float = 0.998  # of the weights over the steps: about the last 500
 
     critic: str = "features"  # of ImageNet (stages/critic.py); or "pixels", the original's
@@ -59,7 +59,16 @@ class Recipe:
     blend_gains: tuple[float, ...] = (1.0, 1.15)  # on chroma; larger ones cost realism
     psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
 
-    metrics: tuple[str, ...] = ("psnr", "ssim", "lpips", "fid", "kid", "colourfulness")
+    metrics: tuple[str, ...] = (
+        "psnr",
+        "ssim",
+        "lpips",
+        "fid",
+        "kid",
+        "colourfulness",
+        "agreement",
+        "stains",
+    )
     watched: int = 128  # photographs of the validation split that are coloured after each epoch
 
 

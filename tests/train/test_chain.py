@@ -122,6 +122,11 @@ def test_evaluation(run: Path) -> None:
     assert result["n"] == len(Run(run).names("test"))
     assert set(result["rows"]) == {"grey", "generator", "gan", "truth"}
     assert result["rows"]["grey"]["colourfulness"] == 0
+    for stage in ("generator", "gan"):
+        points = [result["hints"][stage][count] for count in ("0", "1", "10", "50")]
+        assert points[0] == pytest.approx(result["rows"][stage]["psnr"], abs=0.1)
+        assert points[0] < points[2] < points[3]  # true points bring it nearer to the truth
+        assert 0 < result["suggested"][stage] <= 1
     assert result["rows"]["generator"]["colourfulness"] > 0
     table = (run / "evaluation" / "test.md").read_text()
     assert "| grey |" in table
@@ -395,6 +400,17 @@ def test_metrics_know_grey_from_truth(cat: Image.Image, astronaut: Image.Image) 
     assert grey["colourfulness"] == 0
     assert same["colourfulness_gap"] == 0
     assert half["colourfulness"] == pytest.approx(grey["colourfulness_gap"] / 2, rel=0.05)
+
+
+def test_stains_are_colours_that_change_within_things(cat: Image.Image) -> None:
+    even = Image.new("RGB", (96, 96), (120, 90, 80))
+    even.paste((60, 100, 140), (48, 0, 96, 96))  # two things
+    stained = even.copy()
+    stained.paste((120, 120, 60), (0, 0, 24, 96))  # the colour of one changes half way
+    scores = [Metrics([even], ("stains",))([image])["stains"] for image in (even, stained)]
+    assert scores == [0, 0.5]
+    grey = [truth.convert("L").convert("RGB") for truth in (even, cat.resize((96, 96)))]
+    assert Metrics([even, cat.resize((96, 96))], ("stains",))(grey)["stains"] == 0
 
 
 def test_colourfulness_of_known_images() -> None:

@@ -24,6 +24,7 @@ from colouriser.files import write_atomically
 from ..data.aging import age
 from ..recipes import Recipe
 from ..run import Run, TrainingError, write_json
+from .corrections import hint_psnr, suggested
 from .metrics import Metrics, mean_colourfulness
 
 log = logging.getLogger(__name__)
@@ -105,11 +106,15 @@ def _evaluate_set(
     truths = photographs(run, names, size)
     worn = [worn_pair(t, name) for t, name in zip(truths, names, strict=True)]
     made = {name: _images_of(folder, names, size) for name, folder in others.items()}
+    taking = {n: c for n, c in models.items() if c.generator.config.hints}
+    knowing = {n: c for n, c in models.items() if c.generator.config.palette}
     return {
         "n": len(truths),
         "size": size,
         "rows": _rows(recipe, truths, models, made),
         "worn": {"rows": _rows(recipe, worn, models, {})},
+        "hints": {n: hint_psnr(c, truths, names, size) for n, c in taking.items()},
+        "suggested": {n: suggested(c, truths, names, size) for n, c in knowing.items()},
     }
 
 
@@ -158,7 +163,13 @@ def _square(image: Image.Image, size: int) -> Image.Image:
 def _text(name: str, result: dict[str, Any]) -> str:
     head = f"{name}, split {result['split']}, n = {result['n']}, {result['size']} px."
     worn = "The same photographs, worn like old ones:"
-    return "\n\n".join([head, table(result["rows"]), worn, table(result["worn"]["rows"])])
+    parts = [head, table(result["rows"]), worn, table(result["worn"]["rows"])]
+    for model, values in result["hints"].items():
+        gains = ", ".join(f"{count}: {value:.2f} dB" for count, value in values.items())
+        parts.append(f"{model}, PSNR with so many true points: {gains}.")
+    for model, share in result["suggested"].items():
+        parts.append(f"{model}: the truth is among its first five suggestions in {share:.0%}.")
+    return "\n\n".join(parts)
 
 
 def table(rows: Rows, columns: Sequence[str] = ()) -> str:
