@@ -51,8 +51,7 @@ class Recipe:
     perceptual_weight: float = 4.0  # of a distance of about 0.8 (stages/features.py)
     vividness_weight: float = 2.0  # of the relative difference in colourfulness, about 0.3
     critic_weight: float = 1.0  # of the adversarial loss, about 1
-    generator_turn: int = 1  # steps of the generator, then
-    critic_turn: int = 1  # at most so many of the critic
+    critic_turn: int = 1  # steps of the critic at most, between two of the generator
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
     blend_shares: tuple[float, ...] = (0.6, 0.8, 1.0)  # of the GAN's weights (stages/blend.py)

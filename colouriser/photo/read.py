@@ -198,12 +198,12 @@ def _original(image: Image.Image) -> Image.Image | None:
     """A small copy of a photograph in colour; nothing of one in grey or in one tint."""
     if image.mode.startswith(("1", "L;", "I", "F")) or image.mode in ("L", "LA", "La"):
         return None
-    small = (
-        image.copy()
-        if max(image.size) <= ORIGINAL_SIDE
-        else image.reduce(max(1, max(image.size) // ORIGINAL_SIDE))
-    )
-    small = small.convert("RGB")
+    factor = max(1, max(image.size) // ORIGINAL_SIDE)
+    if image.mode in ("P", "PA"):  # numbers of colours have no mean
+        size = (max(1, image.width // factor), max(1, image.height // factor))
+        small = image.resize(size, Image.Resampling.NEAREST).convert("RGB")
+    else:
+        small = (image.copy() if factor == 1 else image.reduce(factor)).convert("RGB")
     small.thumbnail((ORIGINAL_SIDE, ORIGINAL_SIDE))
     planes = np.asarray(small.convert("YCbCr"), dtype=np.float32)[::4, ::4].reshape(-1, 3)
     luma, chroma = planes[:, :1] - planes[:, :1].mean(), planes[:, 1:] - planes[:, 1:].mean(0)

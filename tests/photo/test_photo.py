@@ -323,3 +323,18 @@ def test_scans_of_a_jpeg_are_bounded(count: int, fine: bool, tmp_path: Path) -> 
 def test_pages_are_not_counted(tmp_path: Path) -> None:
     assert photo.read(hostile.directories(tmp_path / "pages.tif", 5)).several
     assert not photo.read(hostile.directories(tmp_path / "one.tif", 0)).several
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"]
+)
+def test_large_photographs_of_every_mode(mode: str, cat: Image.Image, tmp_path: Path) -> None:
+    large = cat.resize((3200, 2130)).convert(
+        "P" if mode == "PA" else "L" if mode == "I;16" else mode
+    )
+    large.convert(mode).save(tmp_path / "large.tif")
+    read = photo.read(tmp_path / "large.tif")
+    assert read.luma.size == large.size
+    assert (read.original is not None) == (mode not in ("1", "L", "LA", "I;16"))
+    if read.original:
+        assert max(read.original.size) <= 1024

@@ -277,7 +277,7 @@ def test_without_network_what_is_cached_works(
     for revision, code in (("v1", 0), ("v2", 1)):
         arguments = [tmp_path / "cat.png", "-o", tmp_path / "out", "--model", f"{NAME}@{revision}"]
         result = subprocess.run(
-            [sys.executable, "-m", "colouriser", *map(str, arguments)],
+            [sys.executable, "-m", "colouriser", "colour", *map(str, arguments)],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -577,13 +577,18 @@ def test_readme_names_the_gradio_that_is_pinned() -> None:
 
 def test_the_page_uses_zerogpu_if_it_is_there(tmp_path: Path) -> None:
     (tmp_path / "spaces.py").write_text(
-        "called = []\n\ndef GPU(f):\n    called.append(f)\n    return f\n"
+        "import sys\ncalled, torch_was_there = [], 'torch' in sys.modules\n\n"
+        "def GPU(f):\n    called.append(f)\n    return f\n"
     )
     code = """
-import app, spaces
+import sys
+from colouriser.page import build
+from colouriser.page.one import PICTURES
+import spaces
 from colouriser.live import Live
 from PIL import Image
-app.build(Live(None, Image.open(app.EXAMPLES[0])))
+build(Live(None, Image.open(PICTURES[0])))
+assert not spaces.torch_was_there
 assert [f.__name__ for f in spaces.called] == ["predict"]
 """
     paths = os.pathsep.join([str(tmp_path), str(ROOT)])

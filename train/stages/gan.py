@@ -161,8 +161,8 @@ class OneAtATime(Callback):
 
 
 class Switcher(Callback):
-    """Ends the generator's turn after so many steps, and the critic's when its loss is below a
-    threshold, or after so many steps."""
+    """Ends the generator's turn after a step, and the critic's when its loss is below a threshold,
+    or after so many steps."""
 
     run_after = GANTrainer
 
@@ -173,12 +173,8 @@ class Switcher(Callback):
         if not self.training:
             return
         self.turn += 1
-        if self.gan_trainer.gen_mode:
-            over = self.turn >= self.recipe.generator_turn
-        else:
-            good = self.loss.item() < self.recipe.critic_threshold
-            over = good or self.turn >= self.recipe.critic_turn
-        if over:
+        good = self.loss.item() < self.recipe.critic_threshold
+        if self.gan_trainer.gen_mode or good or self.turn >= self.recipe.critic_turn:
             self.turn = 0
             self.gan_trainer.switch()
 
