@@ -325,9 +325,7 @@ def test_pages_are_not_counted(tmp_path: Path) -> None:
     assert not photo.read(hostile.directories(tmp_path / "one.tif", 0)).several
 
 
-@pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16"]
-)
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16"])
 def test_large_photographs_of_every_mode(mode: str, cat: Image.Image, tmp_path: Path) -> None:
     large = cat.resize((3200, 2130)).convert(
         "P" if mode == "PA" else "L" if mode == "I;16" else mode
