@@ -126,3 +126,4 @@ def test_a_wheel_in_an_empty_environment(tmp_path: Path, cat: Image.Image) -> No
     finally:
         page.terminate()
         page.wait()
+        shutil.rmtree(empty)  # pytest would keep its gigabytes
