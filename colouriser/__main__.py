@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from . import settings
 from .batch import plan
-from .errors import ColouriserError, SettingError
+from .errors import ColouriserError, PhotoError, SettingError
 from .photo import mark, read, read_picture, write
 
 program = typer.Typer(
@@ -114,10 +114,22 @@ def colour(
             try:
                 photo = read(source, name=str(source))
                 prediction = colouriser.predict(photo.luma, detail, given, other, strength)
-                others = colouriser.predict_variants(prediction, variants) if variants else ()
-                for number, one in enumerate((prediction, *others), 1):
+                results = {target: prediction}
+                if variants:
+                    found = colouriser.predict_variants(prediction, variants)
+                    for number, variant in enumerate(found, 2):
+                        results[target.with_stem(f"{target.stem}-{number}")] = variant
+                for file in results:
+                    if file != target and file in jobs:
+                        raise PhotoError(
+                            "variant_there",
+                            "{file} is the result of another photograph; choose another folder",
+                            file=file.name,
+                        ).of(str(source))
+                for file, one in reversed(results.items()):  # the target last: then all is done
+                    if os.path.exists(file) and not overwrite:
+                        continue
                     result = colouriser.merge(photo.luma, one, vividness, temperature)
-                    file = target.with_stem(f"{target.stem}-{number}") if number > 1 else target
                     write(mark(result) if marked else result, file, photo, keep_position)
                 counts["coloured"] += 1
             except ColouriserError as error:

@@ -28,6 +28,7 @@ RADIUS = 0.01  # of the photograph's shorter side, unless a hint says otherwise
 NEAR, ALIKE = 6.0, 0.06  # how far a correction reaches: pixels of chroma, and difference in luma
 WITHIN = 16 / 255  # chroma that the eye takes for one colour
 APART = 24 / 255  # of two suggestions, which a person should tell from each other
+FARTHEST = 1e6  # pixels; no photograph is larger
 OBJECTS = 6  # places that a variant colours anew
 SPACING = 0.2  # of two of them, as a share of the small copy's longer side
 CLEAR = (
@@ -52,8 +53,9 @@ class Hint:
     radius: float | None = None  # pixels; 1 % of the shorter side unless given
 
     def __post_init__(self) -> None:
-        for name, value in (("x", self.x), ("y", self.y), ("radius", self.radius or 1.0)):
-            if type(value) not in (int, float) or not math.isfinite(value):
+        radius = RADIUS if self.radius is None else self.radius
+        for name, value in (("x", self.x), ("y", self.y), ("radius", radius)):
+            if type(value) not in (int, float) or not -FARTHEST < value < FARTHEST:
                 raise HintError(
                     "hint_number",
                     "a hint's {name} must be a number, not {value}",

@@ -1,6 +1,5 @@
 """What settings may be: of the library, and so of the page, the command line and the API."""
 
-import math
 from dataclasses import dataclass
 
 from .errors import SettingError
@@ -21,7 +20,7 @@ class Range:
         Raises:
             SettingError: it is none.
         """
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise SettingError(
                 "no_number",
                 "{setting} must be a number, not {value}",

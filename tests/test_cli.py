@@ -157,6 +157,15 @@ def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None
     pictures = {name: path.read_bytes() for name, path in made.items()}
     assert pictures.pop("variants/one.png") == (tmp_path / "plain" / "one.png").read_bytes()
     assert len(set(pictures.values())) == 4
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "one-2.png").write_bytes(b"another's")
+    assert colour(*plain, tmp_path / "there", "--variants", 2).returncode == 0
+    assert (tmp_path / "there" / "one-2.png").read_bytes() == b"another's"
+    (tmp_path / "one-2.png").write_bytes((tmp_path / "one.png").read_bytes())
+    both = colour(tmp_path / "one-2.png", *plain, tmp_path / "both", "--variants", 1)
+    assert both.returncode == 1
+    assert "one-2.png is the result of another photograph" in both.stderr
+    assert {path.name for path in (tmp_path / "both").iterdir()} == {"one-2.png", "one-2-2.png"}
     (tmp_path / "hints.json").write_text("{}")
     (tmp_path / "two.png").write_bytes((tmp_path / "one.png").read_bytes())
     bad: list[tuple[list, int, str]] = [

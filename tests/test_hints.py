@@ -102,6 +102,10 @@ def test_patches_lie_inside(radius: float | None) -> None:
         ((1, 2, None), "is no colour"),
         ((1, 2, "red", -1), "radius must be above 0"),
         ((1, 2, "red", float("inf")), "radius must be a number"),
+        ((1, 2, "red", 1e308), "radius must be a number"),
+        ((1, 2, "red", ""), "radius must be a number"),
+        ((1, 2, "red", []), "radius must be a number"),
+        ((10**400, 2, "red"), "x must be a number"),
     ],
 )
 def test_what_is_no_hint(arguments: Any, message: str) -> None:
@@ -110,7 +114,7 @@ def test_what_is_no_hint(arguments: Any, message: str) -> None:
 
 
 def test_hints_outside_and_too_many(hinted: Colouriser) -> None:
-    for x, y in ((-1, 5), (300, 5), (5, 200), (5, 1e9)):
+    for x, y in ((-1, 5), (300, 5), (5, 200), (5, 1e5)):
         with pytest.raises(HintError, match="outside of the photograph of 300 × 200 pixels"):
             hinted.colourise(scene(), hints=[Hint(x, y, "red")])
     with pytest.raises(HintError, match=f"{MOST + 1} hints are more than {MOST}"):

@@ -19,7 +19,7 @@ def test_what_is_no_number(value: object) -> None:
         TEMPERATURE.check("warmth", value)
 
 
-@pytest.mark.parametrize("value", [63, 1025, 100.5, math.inf, -math.inf])
+@pytest.mark.parametrize("value", [63, 1025, 100.5, math.inf, -math.inf, 10**400])
 def test_numbers_out_of_range(value: float) -> None:
     with pytest.raises(SettingError, match="detail must be from 64 to 1024 in whole numbers, not"):
         DETAIL.check("detail", value)

@@ -89,6 +89,8 @@ class Run:
                 Pair(r["name"], r["split"], r.get("set", "photographs"), float(r.get("weight", 1)))
                 for r in read_csv(self.pairs_csv, "name", "split")
             ]
+            if not all(pair.name and 0 < pair.weight < float("inf") for pair in pairs):
+                raise ValueError("a row lacks its name, or its weight is none")
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(self.pairs_csv, error) from error
         pairs = sorted((p for p in pairs if p.split == split), key=lambda pair: pair.name)

@@ -115,7 +115,11 @@ def serve(model: str | None = None) -> None:
             live = Live(model or None, example)
     except ColouriserError as error:
         raise SystemExit(f"error: {error}") from error
-    live.follow(float(os.environ.get("COLOURISER_LOOK_SECONDS", SECONDS)))
+    look = os.environ.get("COLOURISER_LOOK_SECONDS", str(SECONDS))
+    try:
+        live.follow(float(look))
+    except ValueError as error:
+        raise SystemExit(f"error: COLOURISER_LOOK_SECONDS is {look!r}; give seconds") from error
     Thread(target=keep.sweep_for_ever, daemon=True).start()
     launch(build(live))
 

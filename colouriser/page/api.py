@@ -1,7 +1,6 @@
 """Endpoints for programs, /colourise and /colourise_many; the first is also a tool for language
 models (MCP)."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -83,8 +82,7 @@ def api(studio: Studio, at_once: int) -> None:
         try:
             settings = Settings(detail, vividness, temperature, format, keep_position, mark)
             entries, passed = studio.entries([uploaded(photo) for photo in photos or []])
-            with workspace() as name:
-                folder = Path(name)
+            with workspace() as folder:
                 results = list(studio.colour_all(entries, settings, folder))
                 failures = [str(r) for r in results if isinstance(r, ColouriserError)]
                 if len(failures) == len(results):

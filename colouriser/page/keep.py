@@ -10,8 +10,10 @@ import shutil
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 
 from filelock import FileLock, Timeout
 from starlette.formparsers import MultiPartException
@@ -24,6 +26,8 @@ KEEP_SECONDS = 3600  # uploads and results are deleted after an hour
 SWEEP_SECONDS = 60  # between two looks for what is to be deleted
 MAX_BYTES = 200_000_000  # of a file
 REQUEST_BYTES = 400_000_000  # of one upload: two of the largest photographs
+BODY_BYTES = 40_000_000  # of any other request: photographs are uploaded, and named in it
+CHECKED_BYTES = 8_000_000  # of an upload, between two looks at the room that is left
 TOTAL_BYTES = 4_000_000_000  # of all that is kept; a free Space has ten times as much
 PREFIX = "colouriser-page-"
 EXAMPLES = next(
@@ -31,6 +35,9 @@ EXAMPLES = next(
     for folder in (Path(__file__).parents[1] / "examples", Path(__file__).parents[2] / "examples")
     if folder.is_dir()  # installed, or in a clone
 )
+
+
+IN_USE: set[Path] = set()  # workspaces
 
 
 def claim(parent: Path) -> Path:
@@ -66,7 +73,12 @@ def _delete_if_left(lock_file: Path) -> None:
         return
 
 
-FOLDER = claim(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
+try:
+    FOLDER = claim(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
+except OSError as error:
+    raise SystemExit(
+        f"error: no folder for the page's files ({error}); set GRADIO_TEMP_DIR"
+    ) from error
 FILES, WORK = FOLDER / "files", FOLDER / "work"  # what gradio keeps and serves, and our own
 for folder in (FILES, WORK):
     folder.mkdir()
@@ -92,9 +104,15 @@ def uploaded(payload: object) -> Path:
     raise ColouriserError("foreign", "this photograph was not uploaded to this page; add it again")
 
 
-def workspace() -> "tempfile.TemporaryDirectory[str]":
-    """A folder for the time of one request, among what is swept."""
-    return tempfile.TemporaryDirectory(dir=WORK)
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A folder for the time of one request, which is not swept before."""
+    with tempfile.TemporaryDirectory(dir=WORK) as name:
+        IN_USE.add(Path(name))
+        try:
+            yield Path(name)
+        finally:
+            IN_USE.discard(Path(name))
 
 
 def place() -> Path:
@@ -132,6 +150,8 @@ FULL = "This page has no room left at the moment; try again in an hour."
 def sweep(before: float) -> None:
     """Delete uploads and results that were written before a time, in seconds since 1970."""
     for top, _, names in os.walk(FOLDER, topdown=False):
+        if Path(top) in IN_USE:
+            continue
         for path in (*(Path(top) / name for name in names), Path(top)):
             try:
                 if path.stat().st_ctime < before and path not in (FOLDER, FILES, WORK):
@@ -149,47 +169,48 @@ def sweep_for_ever() -> None:
 
 
 class UploadLimit:
-    """Bounds uploads: the bytes of one request, and of all that is kept; one that is broken off
-    leaves nothing. ASGI middleware around gradio, which bounds single files alone."""
+    """Bounds what is sent: the bytes of one request, and of all that is kept; an upload that is
+    broken off leaves nothing. ASGI middleware around gradio, which bounds single files alone."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app, self.lock, self.expected = app, Lock(), 0
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].rstrip("/").endswith("/upload"):
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
+        upload = scope["path"].rstrip("/").endswith("/upload")
+        keeps = upload or "/mcp" in scope["path"]  # its tools are given files within requests
+        most, sentence = (REQUEST_BYTES, TOO_LARGE) if upload else (BODY_BYTES, BODY_TOO_LARGE)
         length = dict(scope["headers"]).get(b"content-length", b"")
-        size = int(length) if length.isdigit() else REQUEST_BYTES
-        if size > REQUEST_BYTES:
-            await PlainTextResponse(TOO_LARGE, 413)(scope, receive, send)
+        size = int(length) if length.isdigit() else 0
+        if size > most:
+            await PlainTextResponse(sentence, 413)(scope, receive, send)
             return
-        with self.lock:
-            full = used() + self.expected + size > TOTAL_BYTES
-            self.expected += 0 if full else size
-        if full:
+        if keeps and used() + size > TOTAL_BYTES:
             await PlainTextResponse(FULL, 507)(scope, receive, send)
             return
-        received = 0
+        received = checked = 0
 
         async def bounded() -> Message:
-            nonlocal received
+            nonlocal received, checked
             message = await receive()
             received += len(message.get("body", b""))
             # This exception alone makes gradio delete what has come so far.
-            if message["type"] == "http.disconnect":
+            if upload and message["type"] == "http.disconnect":
                 raise MultiPartException("The upload was broken off.")
-            if received > REQUEST_BYTES:
-                raise MultiPartException(f"{TOO_LARGE} (maximum allowed size)")
+            if received > most:
+                raise MultiPartException(f"{sentence} (maximum allowed size)")
+            if keeps and received > checked + CHECKED_BYTES:  # others send at the same time
+                checked = received
+                if used() > TOTAL_BYTES:
+                    raise MultiPartException(FULL)
             return message
 
-        try:
-            await self.app(scope, bounded, send)
-        finally:
-            with self.lock:
-                self.expected -= size
+        await self.app(scope, bounded, send)
 
 
 TOO_LARGE = (
     f"One upload may have {REQUEST_BYTES // 1_000_000} MB; add the photographs in several parts."
 )
+BODY_TOO_LARGE = f"A request may have {BODY_BYTES // 1_000_000} MB; upload photographs first."

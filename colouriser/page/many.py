@@ -3,7 +3,6 @@
 import html
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -59,8 +58,8 @@ def many(studio: Studio) -> None:
         pictures: list[tuple[str, str]] = []
         failures: list[str] = []
         started = time.monotonic()
-        with workspace() as name:
-            folder, served = Path(name), place()
+        with workspace() as folder:
+            served = place()
             try:
                 entries, passed = studio.entries([uploaded(p) for p in payloads or []])
                 chosen = Settings(detail, vividness, temperature, form, position, marked)
@@ -81,10 +80,11 @@ def many(studio: Studio) -> None:
                     yield [pictures, f"<p>{html.escape(text)}</p>{lists}", gr.skip()]
                 if not pictures:
                     raise none_coloured(failures)
-                pack(sorted(folder.iterdir()), served / "colourised.zip")
+                packed = place() / "colourised.zip"
+                pack(sorted(folder.iterdir()), packed)
             except ColouriserError as error:
                 raise shown(error, request) from error
-        finished = gr.update(value=str(served / "colourised.zip"), interactive=True)
+        finished = gr.update(value=str(packed), interactive=True)
         yield [gr.skip(), gr.skip(), finished]
 
     def cancelled(request: gr.Request) -> str:

@@ -26,6 +26,7 @@ except ImportError:
 
 SECONDS = 30.0  # in which a photograph must be read, coloured and written; or it blocks the others
 SLOW = 3  # photographs of one request that may take longer; then the rest is left
+REQUEST_SECONDS = 1800.0  # for all photographs of a request: others wait, and uploads are deleted
 KEPT_BYTES = 256_000_000  # of the network's answers, of 4 MB at the usual detail
 FORMATS = ("original", "png")
 
@@ -142,14 +143,14 @@ class Studio:
         self, entries: list[Entry], settings: Settings, folder: Path
     ) -> Iterator[Path | ColouriserError]:
         """Colour photographs one after the other into a folder: each file, or why there is none."""
-        used, slow = set[str](), 0
+        used, slow, started = set[str](), 0, time.monotonic()
         for entry in entries:
             try:
-                if slow == SLOW:
+                if slow == SLOW or time.monotonic() > started + REQUEST_SECONDS:
                     raise ColouriserError(
                         "stopped",
-                        "Three photographs took too long, so the rest was not coloured; leave "
-                        "those out.",
+                        "The photographs took too long, so the rest was not coloured; give them "
+                        "in parts.",
                     )
                 result = self.colourise(entry, settings)
                 stem = Path(unused(f"{short_stem(entry.name)}.x", used)).stem

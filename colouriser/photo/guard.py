@@ -42,8 +42,7 @@ class Guard:
             PhotoError: it was not done in time, or its process died (of lack of memory, say).
             ColouriserError: what the function raised.
         """
-        with self.lock:
-            worker = self.idle.pop() if self.idle else Worker()
+        worker = self._take()
         try:
             value = worker.call(deadline, function, args, kwargs)
         except BaseException:
@@ -54,6 +53,15 @@ class Guard:
         if isinstance(value, ColouriserError):
             raise value
         return value
+
+    def _take(self) -> "Worker":
+        with self.lock:
+            while self.idle:
+                worker = self.idle.pop()
+                if worker.process.is_alive():
+                    return worker
+                worker.stop()
+        return Worker()
 
 
 class Worker:

@@ -7,6 +7,7 @@ refuses what is no photograph, too large, or built to be slow, before decoding i
 import io
 import logging
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,9 @@ SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP
 ORIGINAL_SIDE = 1024  # longest side of the copy that is kept of a photograph in colour
 IN_COLOUR = 4.0  # of 255: spread of chroma that no tint, such as sepia's, explains
 SEVERAL = "has more than one page or frame; only the first is used"
-START_OF_SCAN = b"\xff\xda"  # in a JPEG; within a scan's own data every 0xff is followed by 0
+# Of a JPEG. Within a scan's own data 0xff is followed by 0 or by a mark of restart.
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+START_OF_SCAN, END_OF_IMAGE, WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, 0xD8)
 
 
 @dataclass(frozen=True)
@@ -180,17 +183,23 @@ def _check_scans(file_format: str | None, file: BinaryIO) -> None:
     """Refuse a JPEG with so many scans that decoding it would take for ever."""
     if file_format not in ("JPEG", "MPO"):
         return
-    place, scans, before = file.tell(), 0, b""
+    before = file.tell()
     file.seek(0)
-    while block := file.read(1 << 20):
-        scans += (before + block).count(START_OF_SCAN)
-        before = block[-1:]
-    file.seek(place)
+    data, place, scans = file.read(), 2, 0
+    file.seek(before)
+    while (found := MARKER.search(data, place)) and scans <= MAX_SCANS:
+        marker, place = data[found.end() - 1], found.end()
+        if marker == END_OF_IMAGE:  # what follows, a phone's film for example, is not read
+            break
+        if marker not in WITHOUT_LENGTH:
+            place += int.from_bytes(data[place : place + 2], "big")
+            scans += marker == START_OF_SCAN
     if scans > MAX_SCANS:
         raise PhotoError(
             "too_many_scans",
-            "is built of {scans} scans, where cameras and programs write a dozen; save it again",
-            scans=scans,
+            "is built of more than {most} scans, where cameras and programs write a dozen; save it "
+            "again",
+            most=MAX_SCANS,
         )
 
 

@@ -89,6 +89,14 @@ def test_only_uploads_and_examples_are_read(wrap: object, tmp_path: Path) -> Non
     assert answers == {"this photograph was not uploaded to this page; add it again"}
 
 
+def test_what_a_request_works_on_is_not_swept() -> None:
+    with keep.workspace() as folder:
+        (folder / "result.png").write_bytes(b"of a long request")
+        keep.sweep(time.time() + 60)
+        assert (folder / "result.png").exists()
+    assert not folder.exists()
+
+
 def test_nothing_is_written_when_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     keep.check_room()
     monkeypatch.setattr(keep, "TOTAL_BYTES", -1)

@@ -1,6 +1,7 @@
 """Reading and writing in a process that can be stopped."""
 
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,6 +61,12 @@ def test_what_takes_too_long_is_stopped(guard: Guard) -> None:
 def test_a_process_that_dies_is_an_error(guard: Guard) -> None:
     with pytest.raises(PhotoError, match="in the memory there is"):
         guard(soon(), os._exit, 1)
+    assert guard(soon(), abs, -3) == 3
+
+
+def test_an_idle_process_that_died_is_passed_over(guard: Guard) -> None:
+    os.kill(guard(soon(), os.getpid), signal.SIGKILL)
+    time.sleep(0.2)
     assert guard(soon(), abs, -3) == 3
 
 

@@ -71,6 +71,7 @@ CASES: list[tuple[str, Callable[[Path], None], str]] = [
     ("generator", damaged("record.json", b"\xff\xfe\0\1"), "record.json is damaged"),
     ("generator", damaged("recipe.json", NESTED), "recipe.json is damaged"),
     ("generator", damaged("pairs.csv", b"\xff\xd8\0\1\2" * 50), "pairs.csv"),
+    ("generator", damaged("pairs.csv", b"split,name\ntrain\ntrain,b\n"), "pairs.csv is damaged"),
     ("generator", checkpoint("{}"), "delete it to start the stage again"),
     ("generator", checkpoint("[]"), "delete it to start the stage again"),
     ("generator", checkpoint("null"), "delete it to start the stage again"),
