@@ -29,11 +29,9 @@ NEAR, ALIKE = 6.0, 0.06  # how far a correction reaches: pixels of chroma, and d
 WITHIN = 16 / 255  # chroma that the eye takes for one colour
 APART = 24 / 255  # of two suggestions, which a person should tell from each other
 FARTHEST = 1e6  # pixels; no photograph is larger
-OBJECTS = 6  # places that a variant colours anew
+OBJECTS = 6  # places that a variant colours anew, and colours that each may get
 SPACING = 0.2  # of two of them, as a share of the small copy's longer side
-CLEAR = (
-    0.2  # probability that a suggestion needs to be used in a variant, relative to the likeliest
-)
+CLEAR = 0.2  # least probability of a colour in a variant, of that of the likeliest
 ALIKENESS = 0.75  # cosine of two places' features from which on they are taken for the same thing
 
 Colour = tuple[int, int, int] | str
@@ -304,40 +302,32 @@ def vary(
     """
     draw, variants = random.Random(seed), []
     places = unsure_places(palette)
-    choices = {
-        place: suggest(palette[:, place[0], place[1]], cells, float(luma[place]), 6)
-        for place in places
-    }
+    choices = [suggest(palette[:, y, x], cells, float(luma[y, x]), OBJECTS) for y, x in places]
     for variant in range(count):
         chosen = []
-        for index, place in enumerate(places):
-            likely = [
-                c for c in choices[place] if c.probability >= CLEAR * choices[place][0].probability
-            ]
+        for index, (place, likely) in enumerate(zip(places, choices, strict=True)):
             if index == variant % len(places):  # another one each time
-                one = choices[place][(1 + variant // len(places)) % len(choices[place])]
+                one = likely[(1 + variant // len(places)) % len(likely)]
             else:
-                (one,) = draw.choices(likely, [c.probability for c in likely])
+                clear = [c for c in likely if c.probability >= CLEAR * likely[0].probability]
+                (one,) = draw.choices(clear, [c.probability for c in clear])
             chosen.append((*place, one.colour))
         variants.append(chosen)
     return variants
 
 
-def borrow(own: Tensor, other: Tensor) -> list[tuple[int, int, int, int, float]]:
-    """Places of two photographs that show the same thing: each the other's most similar.
+def borrow(own: Tensor, other: Tensor) -> list[tuple[int, int, int, int]]:
+    """Places of a photograph and, for each, the most similar of another, if it is alike enough.
 
     Args:
         own, other: features, float C×h×w.
 
     Returns:
-        Row and column in the one and in the other, and how alike they are (cosine).
+        Row and column in the one and in the other.
     """
     one, two = (F.normalize(f.flatten(1), dim=0) for f in (own, other))
-    alike = one.T @ two
-    best = alike.argmax(1)
-    places = []
-    for index, match in enumerate(best.tolist()):
-        cosine = float(alike[index, match])
-        if cosine >= ALIKENESS:
-            places.append((*divmod(index, own.shape[2]), *divmod(match, other.shape[2]), cosine))
-    return places
+    cosines, matches = (one.T @ two).max(1)
+    return [
+        (*divmod(index, own.shape[2]), *divmod(int(matches[index]), other.shape[2]))
+        for index in (cosines >= ALIKENESS).nonzero().flatten().tolist()
+    ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -297,7 +297,8 @@ class Colouriser:
         self, small: Tensor, reference: Image.Image, detail: float, strength: float
     ) -> list[Patch]:
         """Patches with a reference's colours where it shows the same things."""
-        other_luma = to_luma(reference)
+        other_luma = to_luma(reference)  # which turns it upright
+        reference = ImageOps.exif_transpose(reference)
         size = small_size(*other_luma.size, int(detail))
         rgb = torch.from_numpy(np.array(reference.convert("RGB").resize(size))).permute(2, 0, 1)
         _, chroma = colour.split(rgb[None].float() / 255)
@@ -308,7 +309,7 @@ class Colouriser:
         chroma = F.adaptive_avg_pool2d(chroma, (other.shape[1], other.shape[2]))[0]
         before = F.adaptive_avg_pool2d(predicted, (own.shape[1], own.shape[2]))[0]
         found = []
-        for row, column, other_row, other_column, _ in borrow(own, other):
+        for row, column, other_row, other_column in borrow(own, other):
             mixed = torch.lerp(before[:, row, column], chroma[:, other_row, other_column], strength)
             middle = MATCHED // 2
             top = min(row * MATCHED + middle - 2, small.shape[2] - 4)

@@ -8,8 +8,6 @@ from typing import Any
 
 from PIL import Image
 
-Image.MAX_IMAGE_PIXELS = None  # we make what others refuse
-
 
 def scans(path: Path, count: int, side: int = 256) -> Path:
     """A progressive JPEG with many scans that say nothing; each costs the time of a picture."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from colouriser import (
     Colouriser,
@@ -197,6 +197,14 @@ def test_a_reference_gives_its_colours(hinted: Colouriser, astronaut: Image.Imag
         hinted.colourise(grey, reference=astronaut, strength=2)
     tiny = astronaut.resize((3, 2))
     assert hinted.colourise(grey, reference=tiny).size == grey.size
+
+
+def test_a_reference_is_turned_upright(hinted: Colouriser, astronaut: Image.Image) -> None:
+    grey = astronaut.convert("L")
+    turned = astronaut.transpose(Image.Transpose.ROTATE_90)
+    turned.getexif()[ExifTags.Base.Orientation] = 6  # to be turned back by 90 degrees
+    upright = hinted.colourise(grey, reference=astronaut)
+    assert hinted.colourise(grey, reference=turned).tobytes() == upright.tobytes()
 
 
 def test_files_of_hints(tmp_path: Path) -> None:

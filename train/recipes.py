@@ -74,7 +74,7 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        # Two CPU cores, about two hours.
+        # Two CPU cores, a night.
         Recipe("cpu"),
         # From a trained model (--start), to go on or on photographs of another kind.
         Recipe(

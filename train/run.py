@@ -36,7 +36,6 @@ from .recipes import Recipe
 
 PACKAGES = ("torch", "torchvision", "fastai", "torchmetrics", "torch-fidelity", "numpy", "pillow")
 SPLITS = ("train", "valid", "test")
-STAGES = ("generator", "critic", "gan")
 T = TypeVar("T")
 
 

@@ -1,6 +1,5 @@
 """The tab about the page: how it works, what it cannot do, and how good the live model is."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import gradio as gr
 from .. import hub
 from ..live import Live
 from .controls import BUTTONS, called
-from .keep import place
 from .words import say, texts
 
 COLUMNS = {  # of the evaluation, and what the page calls them
@@ -39,8 +37,8 @@ def about(demo: gr.Blocks, live: Live) -> None:
         tables = "\n\n".join(_table(name, rows, words) for name, rows in sets.items())
         name = called(live.colouriser.name, words)
         text = words["about_text"].format(model=name, table=tables or words["no_table"])
-        # The package's own folders are not served.
-        shown = shutil.copy(picture, place()) if picture else None
+        # The package's own folders are not served; one copy is, for all who look.
+        shown = figure.move_resource_to_block_cache(picture) if picture else None
         return DIAGRAM.format(**words), text, gr.Image(shown, alt_text=words["figure"])
 
     demo.load(fill, None, [diagram, explanation, figure], api_visibility="private")

@@ -35,9 +35,12 @@ EXAMPLES = next(
     for folder in (Path(__file__).parents[1] / "examples", Path(__file__).parents[2] / "examples")
     if folder.is_dir()  # installed, or in a clone
 )
-
-
-IN_USE: set[Path] = set()  # workspaces
+IN_USE: set[Path] = set()  # workspaces, which are not swept
+FULL = "This page has no room left at the moment; try again in an hour."
+TOO_LARGE = (
+    f"One upload may have {REQUEST_BYTES // 1_000_000} MB; add the photographs in several parts."
+)
+BODY_TOO_LARGE = f"A request may have {BODY_BYTES // 1_000_000} MB; upload photographs first."
 
 
 def claim(parent: Path) -> Path:
@@ -116,7 +119,12 @@ def workspace() -> Iterator[Path]:
 
 
 def place() -> Path:
-    """A new folder among what is served, and swept."""
+    """A new folder among what is served, and swept.
+
+    Raises:
+        ColouriserError: there is no room.
+    """
+    check_room()
     folder = FILES / uuid.uuid4().hex
     folder.mkdir()
     return folder
@@ -142,9 +150,6 @@ def check_room() -> None:
     """
     if used() > TOTAL_BYTES:
         raise ColouriserError("disk_full", FULL)
-
-
-FULL = "This page has no room left at the moment; try again in an hour."
 
 
 def sweep(before: float) -> None:
@@ -208,9 +213,3 @@ class UploadLimit:
             return message
 
         await self.app(scope, bounded, send)
-
-
-TOO_LARGE = (
-    f"One upload may have {REQUEST_BYTES // 1_000_000} MB; add the photographs in several parts."
-)
-BODY_TOO_LARGE = f"A request may have {BODY_BYTES // 1_000_000} MB; upload photographs first."

@@ -202,6 +202,30 @@ def test_many_photographs(page: Page, cat: Image.Image, tmp_path: Path) -> None:
         assert sorted(archive.namelist()) == [f"photo-{i}-colourised.jpg" for i in range(3)]
 
 
+def test_names_out_of_an_archive_are_text(page: Page, cat: Image.Image, tmp_path: Path) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    photograph, names = io.BytesIO(), ("![t](http:evil).png", "<img src=evil>.png")
+    cat.resize((90, 60)).save(photograph, "PNG")
+    with zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
+        for name in names:
+            archive.writestr(f"broken{name}", b"no image")
+            archive.writestr(f"good{name}", photograph.getvalue())
+            archive.writestr(f"other{name}.txt", b"")
+    page.get_by_role("tab", name="Many photographs").click()
+    page.locator("input[type=file]:visible, [data-testid=file-upload]").last.set_input_files(
+        tmp_path / "album.zip"
+    )
+    page.get_by_role("button", name="Colour all").click()
+    expect(page.locator("#zip")).to_be_enabled(timeout=PATIENCE)
+    for name in names:
+        expect(page.locator("#progress")).to_contain_text(f"broken{name}: not an image")
+        expect(page.locator("#progress")).to_contain_text(f"other{name}.txt")
+        expect(page.get_by_text(f"good{Path(name).stem}-colourised.png").first).to_be_visible()
+    assert not [url for url in asked if url.endswith("evil")]
+    assert page.locator("img[src$=evil]").count() == 0
+
+
 def test_many_photographs_can_be_cancelled(page: Page, cat: Image.Image, tmp_path: Path) -> None:
     large = cat.resize((3000, 2000))
     for index in range(12):
