@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colouriser import Generator
+from colouriser.generator import has_bfloat16
 from train.data.pairs import pair_loaders
 from train.recipes import RECIPES
 from train.run import Run
-from train.stages.loop import has_bfloat16
 from train.stages.losses import ChromaError, PaintingError, PaletteError
 
 Batch = tuple[Tensor, Tensor]

@@ -14,12 +14,15 @@ U-Net: Ronneberger et al. 2015. Pixel shuffle: Shi et al. 2016. ResNet: He et al
 the two branches: Zhang et al. 2017, Real-time user-guided image colorization (arXiv:1705.02999).
 """
 
+import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .colour import palette_cells
 from .errors import ModelError
@@ -249,4 +252,29 @@ class Generator(nn.Module):
             x = torch.cat([x, hints[:, :2] / CHROMA_STD, hints[:, 2:]], 1)
         elif hints is not None:
             raise ModelError("no_hints", "these weights take no hints; use newer ones")
-        return F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        return x.to(self.encoder.conv1.weight.dtype)
+
+
+def for_inference(generator: Generator, device: torch.device) -> Generator:
+    """A copy that says the same in less time: each normalisation folded into the convolution before
+    it, and in bfloat16 where a device computes in it. Its inputs and outputs stay float32."""
+    generator = copy.deepcopy(generator).eval()
+    for parent in list(generator.modules()):
+        for (name, convolution), (other, norm) in pairwise(list(parent.named_children())):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(parent, name, fuse_conv_bn_eval(convolution, norm))
+                setattr(parent, other, nn.Identity())
+    cells = generator.cells
+    generator.to(device, torch.bfloat16 if has_bfloat16(device.type) else torch.float32)
+    generator.cells = cells.to(device)  # a colour is not rounded
+    return generator.to(memory_format=torch.channels_last)
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether a kind of device computes in bfloat16; without, emulating it costs ten times the
+    time of float32."""
+    if device == "cpu":
+        found = torch.cpu.get_capabilities()
+        return any(value is True for name, value in found.items() if "bf16" in name)
+    return device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from . import colour, guide, hub
 from .errors import HintError, ModelError
-from .generator import Generator
+from .generator import Generator, for_inference
 from .hints import (
     Hint,
     Patch,
@@ -90,7 +90,7 @@ class Colouriser:
         what people call the model."""
         self.name = name
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.generator = generator.eval().to(self.device).to(memory_format=torch.channels_last)
+        self.generator = for_inference(generator, self.device)
 
     @classmethod
     def load(
@@ -320,7 +320,7 @@ class Colouriser:
     def _features(self, small: Tensor) -> Tensor:
         """What the encoder sees at stride 16: float C×h×w."""
         with torch.inference_mode():
-            return self.generator.features(small.to(self.device))[0].cpu()
+            return self.generator.features(small.to(self.device))[0].float().cpu()
 
 
 def small_size(width: int, height: int, detail: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from fastai.torch_core import set_seed
 from torch import Tensor, nn
 
 from colouriser import Generator
+from colouriser.generator import has_bfloat16
 
 from ..recipes import Recipe
 from ..run import Run, TrainingError, read_csv, write_csv
@@ -35,15 +36,6 @@ class Autocast(Callback):
 
     def after_loss(self) -> None:
         self.autocast.__exit__(None, None, None)
-
-
-def has_bfloat16(device: str) -> bool:
-    """Whether a kind of device computes in bfloat16; without, emulating it costs ten times the
-    time of float32."""
-    if device == "cpu":
-        found = torch.cpu.get_capabilities()
-        return any(value is True for name, value in found.items() if "bf16" in name)
-    return device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 class Averaged(nn.Module):
