@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import ColouriserError, PhotoError
-from .photo import Photo, read, result_name, suffixes
+from .photo import Photo, View, read, result_name, suffixes, view
 
 MOST = 500  # photographs at once, on the page
 LARGEST = 200_000_000  # bytes of one photograph in an archive, unpacked
@@ -100,6 +100,15 @@ def read_entry(entry: Entry) -> Photo:
         return read(entry.file, entry.name)
     with entry.open() as file:
         return read(file, entry.name)
+
+
+def view_entry(entry: Entry) -> View:
+    """Read a photograph at the size of a screen.
+
+    Raises:
+        PhotoError: see `read_entry`.
+    """
+    return view(read_entry(entry))
 
 
 def short_stem(name: str) -> str:

@@ -53,13 +53,7 @@ class Hint:
     def __post_init__(self) -> None:
         radius = RADIUS if self.radius is None else self.radius
         for name, value in (("x", self.x), ("y", self.y), ("radius", radius)):
-            if type(value) not in (int, float) or not -FARTHEST < value < FARTHEST:
-                raise HintError(
-                    "hint_number",
-                    "a hint's {name} must be a number, not {value}",
-                    name=name,
-                    value=shown(value),
-                )
+            _check_number(name, value)
         if self.radius is not None and not self.radius > 0:
             raise HintError(
                 "hint_radius", "a hint's radius must be above 0, not {value}", value=self.radius
@@ -158,6 +152,8 @@ def check_place(x: float, y: float, width: int, height: int) -> None:
     Raises:
         HintError: it is.
     """
+    for name, value in (("x", x), ("y", y)):
+        _check_number(name, value)
     if not (0 <= x < width and 0 <= y < height):
         raise HintError(
             "hint_outside",
@@ -166,6 +162,16 @@ def check_place(x: float, y: float, width: int, height: int) -> None:
             y=y,
             width=width,
             height=height,
+        )
+
+
+def _check_number(name: str, value: object) -> None:
+    if type(value) not in (int, float) or not -FARTHEST < value < FARTHEST:  # type: ignore[operator]
+        raise HintError(
+            "hint_number",
+            "a hint's {name} must be a number, not {value}",
+            name=name,
+            value=shown(value),
         )
 
 

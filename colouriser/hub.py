@@ -20,9 +20,8 @@ from pathlib import Path
 
 import torch
 from httpx2 import HTTPError  # what huggingface_hub lets through
-from huggingface_hub import HfApi, get_cached_repo_tree, hf_hub_download, snapshot_download
+from huggingface_hub import HfApi, get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import (
-    EntryNotFoundError,
     HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
@@ -214,42 +213,6 @@ def _explained(source: str) -> Iterator[None]:
             source=source,
             reason=reason(error),
         ) from error
-
-
-Scores = dict[str, dict[str, float]]  # rows of metrics
-
-
-def evaluation(found: Found) -> tuple[dict[str, Scores], Path | None]:
-    """How good a model is, if that lies beside it: rows of metrics for each set of photographs, and
-    a picture of results."""
-    names = ("evaluation.json", "figure.jpg")
-    paths = [found.folder / name for name in names]
-    if found.commit:
-        repository = found.name.partition("@")[0]
-        names = ("evaluation.json", "figures/test-gan-spaced.jpg")
-        try:
-            paths = [
-                Path(hf_hub_download(repository, name, revision=found.commit)) for name in names
-            ]
-        except (HTTPError, OSError, ValueError, RuntimeError, EntryNotFoundError):
-            return {}, None
-    try:
-        results = json.loads(paths[0].read_bytes())
-        sets = (
-            {"photographs": results} if "rows" in results else results
-        )  # as before there were sets
-        scores = {str(name): _scores(result["rows"]) for name, result in sets.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        scores = {}
-    return scores, paths[1] if paths[1].exists() else None
-
-
-def _scores(rows: dict) -> Scores:
-    """Rows of numbers; TypeError or ValueError if they are none."""
-    return {
-        str(row): {str(metric): float(value) for metric, value in values.items()}
-        for row, values in rows.items()
-    }
 
 
 def load(found: Found) -> Generator:

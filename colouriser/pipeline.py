@@ -69,6 +69,29 @@ class Prediction:
         values = doubt(self.palette).clamp(0, 1).mul(255).round().byte().numpy()
         return Image.fromarray(values).resize(self.size, Image.Resampling.BILINEAR)
 
+    def variants(self, n: int, seed: int = 0) -> list[list[Hint]]:
+        """Hints for other colourings, see `Colouriser.variants`."""
+        VARIANTS.check("n", n)
+        self._check_palette()
+        height, width = self.palette.shape[1:]
+        luma = F.adaptive_avg_pool2d(self.luma, (height, width))[0, 0]
+        across, down = (
+            self.size[0] / width,
+            self.size[1] / height,
+        )  # photograph's pixels of a cell's
+        return [
+            [
+                Hint(
+                    min((column + 0.5) * across, self.size[0] - 1),
+                    min((row + 0.5) * down, self.size[1] - 1),
+                    rgb,
+                    min(across, down) / 2,
+                )
+                for row, column, rgb in chosen
+            ]
+            for chosen in vary(self.palette, self.cells, luma, n, seed)
+        ]
+
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
@@ -131,7 +154,7 @@ class Colouriser:
                 Where nothing in it looks alike, the network decides as without it.
             strength: how much of the reference's colours is taken, from 0 to 1.
             detail: the generator sees a copy of about detail × detail pixels; 64 to 1024.
-            vividness: factor on chroma; 0 is grey, 1 what the generator says; 0 to 4.
+            vividness: factor on chroma; 0 is grey, 1 what the generator says; 0 to 2.
             temperature: what is added to all colours, from -1 (bluish) to 1 (yellowish).
 
         Returns:
@@ -234,14 +257,10 @@ class Colouriser:
         self, prediction: Prediction, n: int, seed: int = 0
     ) -> Iterator[Prediction]:
         """Predictions of variants, see `variants`, one at a time as they are asked for."""
-        VARIANTS.check("n", n)
-        prediction._check_palette()
-        height, width = prediction.palette.shape[1:]
-        luma = F.adaptive_avg_pool2d(prediction.luma, (height, width))[0, 0]
-        for chosen in vary(prediction.palette, prediction.cells, luma, n, seed):
-            hints = [Hint(4 * column + 1.5, 4 * row + 1.5, rgb, 2.0) for row, column, rgb in chosen]
-            small = (prediction.luma.shape[3], prediction.luma.shape[2])
-            yield self._predict(prediction.size, prediction.luma, patches(hints, small, small))
+        small = (prediction.luma.shape[3], prediction.luma.shape[2])
+        for hints in prediction.variants(n, seed):
+            found = patches(hints, prediction.size, small)
+            yield self._predict(prediction.size, prediction.luma, found)
 
     @staticmethod
     def merge(

@@ -41,7 +41,7 @@ class Range:
 
 DETAIL = Range(64, 1024, 256, whole=True)  # pixels: below what it is trained at, 256, the generator
 # sees too little, above too locally
-VIVIDNESS = Range(0.0, 4.0, 1.0)  # factor on chroma
+VIVIDNESS = Range(0.0, 2.0, 1.0)  # factor on chroma; beyond, colours stand out of the photograph
 TEMPERATURE = Range(-1.0, 1.0, 0.0)  # from bluish to yellowish
 STRENGTH = Range(0.0, 1.0, 1.0)  # of a reference
 SUGGESTIONS = Range(1, 20, 5, whole=True)

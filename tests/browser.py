@@ -26,9 +26,11 @@ def running_page(folder: Path) -> Iterator[str]:
     )
     assert process.stdout
     found = (re.search(r"http://\S+", line) for line in process.stdout)
-    yield next(match[0] for match in found if match)
-    process.terminate()
-    process.wait()
+    try:
+        yield next(match[0] for match in found if match)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextmanager
@@ -44,11 +46,24 @@ def chromium() -> Iterator[Browser]:
                 "--use-fake-ui-for-media-stream",
             ],
         )
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 def upload(page: Page, path: Path) -> None:
     """Add a photograph and wait until it is coloured."""
-    page.locator("#photo input[type=file]").first.set_input_files(path)
-    expect(page.locator("#note")).to_contain_text("pixels", timeout=PATIENCE)
+    studio = page.locator(".studio")
+    expect(studio).to_have_attribute("data-photograph", re.compile(r"\d"), timeout=PATIENCE)
+    before = studio.get_attribute("data-photograph") or ""
+    page.locator(".file").set_input_files(path)
+    expect(studio).not_to_have_attribute("data-photograph", before, timeout=PATIENCE)
+    coloured(page)
+
+
+def coloured(page: Page) -> None:
+    """Wait until the photograph is there in colour, and nothing is at work."""
+    page.wait_for_timeout(200)  # a slider's pause
+    expect(page.locator(".studio")).to_have_attribute("data-state", "done", timeout=PATIENCE)
+    expect(page.locator(".working")).to_be_hidden(timeout=PATIENCE)

@@ -114,30 +114,3 @@ def test_names_that_are_none(source: str) -> None:
         Colouriser.load(source)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 200
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"rows": {"grey": {"psnr": "high"}}}',
-        '{"rows": 5}',
-        '{"pets": {"rows": {"gan": [1, 2]}}}',
-        '{"pets": 3}',
-        "[]",
-        "null",
-        "\xff\xfe",
-        "[" * 100_000,
-    ],
-)
-def test_an_evaluation_that_is_none_is_passed_over(text: str, model: Path) -> None:
-    (model / "evaluation.json").write_bytes(text.encode("latin-1"))
-    assert hub.evaluation(hub.Found(model, "a model")) == ({}, None)
-
-
-def test_evaluations_of_several_sets(model: Path) -> None:
-    rows = {"grey": {"psnr": 24}, "gan": {"psnr": 25.5}}
-    sets = {"pets": {"rows": rows}, "general": {"rows": rows}}
-    (model / "evaluation.json").write_text(json.dumps(sets))
-    assert set(hub.evaluation(hub.Found(model, "a model"))[0]) == {"pets", "general"}
-    (model / "evaluation.json").write_text(json.dumps({"n": 3, "rows": rows}))  # as it was before
-    assert hub.evaluation(hub.Found(model, "a model"))[0] == {"photographs": rows}

@@ -1,7 +1,8 @@
 """The page: black-and-white photographs go in, coloured ones come out.
 
 `serve` loads a model and serves it. The other rooms: studio (the engine), one, many and about (a
-tab each), api (for programs), keep (what is kept, how long), words (texts in each language).
+tab each), viewer (our own component), api (for programs), keep (what is kept, how long), head (what
+links show), words (texts in each language).
 """
 
 import html
@@ -28,14 +29,13 @@ from ..errors import ColouriserError
 from ..live import SECONDS, Live
 from .about import about
 from .api import api
-from .controls import called
+from .head import Head
 from .many import many
 from .one import PICTURES, one
 from .studio import Studio
 from .words import TEXTS, said, say, texts
 
 QUEUE = 64  # people who may wait
-AT_ONCE = 2  # photographs: the generator is thread-safe, and decoding leaves a core idle
 SESSIONS = 200  # people whose page's state is kept, some 140 kB each; the page itself needs none
 FONT = ("system-ui", "sans-serif")  # the default theme would fetch its fonts from the internet
 HERE = Path(__file__).parent
@@ -46,29 +46,26 @@ def build(live: Live) -> gr.Blocks:
     studio = Studio(live)
     Thread(target=studio.guard.warm, daemon=True).start()
 
-    def state(request: gr.Request) -> str:
-        """Which model is live, and why it is not the one that was asked for."""
-        words = texts(request)
-        model = words["model"].format(model=called(live.colouriser.name, words))
-        text = f"<small>{html.escape(model)}</small>"
+    def notice(request: gr.Request) -> str:
+        """Why the live model is not the one that was asked for, if it is not."""
         if live.notice is None:
-            return text
-        notice = words["fallback"].format(notice=said(live.notice, request))
-        return f"<p>{html.escape(notice)}</p>{text}"
+            return ""
+        text = texts(request)["fallback"].format(notice=said(live.notice, request))
+        return f"<p role='alert'>{html.escape(text)}</p>"
 
     gr.set_static_paths([keep.EXAMPLES])  # these are not copied, and so stay
-    with gr.Blocks(title="Colouriser", analytics_enabled=False) as demo:
-        gr.Markdown("# Colouriser")
-        gr.Markdown(say("intro"))
-        with gr.Tab(say("one")):
-            one(studio, AT_ONCE)
-        with gr.Tab(say("many")):
-            many(studio)
-        with gr.Tab(say("about")):
-            about(demo, live)
-        model = gr.HTML(elem_id="model")
-        demo.load(state, None, model, api_name="model")
-        api(studio, AT_ONCE)
+    with gr.Blocks(title=TEXTS["en"]["title"], analytics_enabled=False) as demo:
+        gr.Markdown(say("heading"), elem_id="heading")
+        warning = gr.HTML(elem_id="notice")
+        with gr.Tabs() as tabs:
+            with gr.Tab(say("one"), id="one"):
+                viewer = one(studio)
+            with gr.Tab(say("many"), id="many"):
+                many(studio, viewer, tabs)
+            with gr.Tab(say("about"), id="about") as last:
+                about(studio, last)
+        demo.load(notice, None, warning, show_progress="hidden", api_visibility="private")
+        api(studio)
     demo.queue(max_size=QUEUE)
     return demo
 
@@ -94,7 +91,7 @@ def launch(demo: gr.Blocks, **options: Any) -> str:
         footer_links=["api", "settings"],
         mcp_server=True,
         state_session_capacity=SESSIONS,
-        app_kwargs={"middleware": [Middleware(keep.UploadLimit)]},
+        app_kwargs={"middleware": [Middleware(Head), Middleware(keep.UploadLimit)]},
         **options,
     )
     return result[1]

@@ -1,55 +1,72 @@
-"""The tab about the page: how it works, what it cannot do, and how good the live model is."""
+"""The tab about the page, for people: what it does and does not, privacy, and who runs it."""
 
-from pathlib import Path
-from typing import Any
+import html
+import os
+from importlib import metadata
+from urllib.parse import quote
 
 import gradio as gr
+from huggingface_hub import constants
 
-from .. import hub
-from ..live import Live
-from .controls import BUTTONS, called
-from .words import say, texts
+from ..errors import ColouriserError
+from ..hub import Found
+from .controls import called
+from .one import PICTURES
+from .studio import Settings, Studio, Wish
+from .words import texts
 
-COLUMNS = {  # of the evaluation, and what the page calls them
-    "psnr": "PSNR dB ↑",
-    "ssim": "SSIM ↑",
-    "lpips": "LPIPS ↓",
-    "fid": "FID ↓",
-    "kid": "KID ↓",
-    "colourfulness": "colourfulness",
-}
-DIAGRAM = (Path(__file__).parent / "diagram.svg").read_text(encoding="utf-8")
+HOST = "COLOURISER_HOST"  # environment variable: who runs this copy, and how to reach them
+GOOD, BAD = ("hopper", "temple", "astronaut"), ("coffee", "flower")  # examples that are shown
 
 
-def about(demo: gr.Blocks, live: Live) -> None:
-    """Build the tab, which is filled when the page is loaded."""
-    diagram = gr.HTML()
-    explanation = gr.Markdown()
-    figure = gr.Image(
-        label=say("figure"),
-        interactive=False,
-        buttons=BUTTONS,
-        elem_id="figure",
-    )
+def about(studio: Studio, tab: gr.Tab) -> None:
+    """Build the tab, which is filled when it is opened, in the browser's language."""
+    text = gr.Markdown(elem_id="about")
+    pictures = gr.HTML(elem_id="pictures")
 
-    def fill(request: gr.Request) -> tuple[str, str, Any]:
-        words, (sets, picture) = texts(request), hub.evaluation(live.found)
-        tables = "\n\n".join(_table(name, rows, words) for name, rows in sets.items())
-        name = called(live.colouriser.name, words)
-        text = words["about_text"].format(model=name, table=tables or words["no_table"])
-        # The package's own folders are not served; one copy is, for all who look.
-        shown = figure.move_resource_to_block_cache(picture) if picture else None
-        return DIAGRAM.format(**words), text, gr.Image(shown, alt_text=words["figure"])
+    def fill(request: gr.Request) -> tuple[str, str]:
+        words, live = texts(request), studio.live
+        said = words["about_text"].format(
+            model=html.escape(called(live.colouriser.name, words)),
+            card=_card(live.found, text),
+            host=html.escape(os.environ.get(HOST, "").strip() or words["no_host"]),
+            version=metadata.version("colouriser"),
+        )
+        try:
+            shown = _row(studio, GOOD, words["works"], words) + _row(
+                studio, BAD, words["fails"], words
+            )
+        except ColouriserError:  # no room for pictures; the text is there
+            shown = ""
+        return said, shown
 
-    demo.load(fill, None, [diagram, explanation, figure], api_visibility="private")
+    tab.select(fill, None, [text, pictures], show_progress="hidden", api_visibility="private")
 
 
-def _table(name: str, rows: hub.Scores, words: dict[str, str]) -> str:
-    columns = (words.get(column, title) for column, title in COLUMNS.items())
-    title = "".join(c for c in name if c.isalnum() or c in " -")  # it comes with the model
-    lines = [f"| {title} | {' | '.join(columns)} |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for row in ("grey", "generator", "gan", "truth"):
-        if row in rows:
-            cells = (f"{rows[row][c]:.3g}" if c in rows[row] else "" for c in COLUMNS)
-            lines.append(f"| {words['row_' + row]} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, str]) -> str:
+    """Examples as the live model colours them, beside themselves in grey."""
+    figures = []
+    for file in (path for path in PICTURES if path.stem in names):
+        kept = studio.kept.get(("about", file, studio.live.colouriser.name))
+        if kept is None or not all(path.exists() for path in kept):
+            kept = (studio.grey(file), studio.preview(file, Wish(), Settings()))
+            studio.kept.put(("about", file, studio.live.colouriser.name), kept, 0)
+        label = words[f"example_{file.stem}"]
+        images = "".join(
+            f'<img src="gradio_api/file={quote(str(path))}" alt="{label}, {words[word]}">'
+            for path, word in zip(kept, ("in_grey", "in_colour"), strict=True)
+        )
+        figures.append(f"<figure><div>{images}</div><figcaption>{label}</figcaption></figure>")
+    return f"<p><strong>{title}</strong></p><div class='figures'>{''.join(figures)}</div>"
+
+
+def _card(found: Found, component: gr.Markdown) -> str:
+    """The address of the model's card, where its numbers are."""
+    if found.commit:
+        return f"{constants.ENDPOINT}/{found.name.partition('@')[0]}"
+    card = found.folder / "README.md"
+    if not card.is_file():
+        return "https://github.com/jantic/DeOldify"
+    # A model's folder is not served; a copy of the card is.
+    copy = component.move_resource_to_block_cache(str(card))
+    return f"gradio_api/file={quote(str(copy))}"

@@ -1,48 +1,53 @@
-"""Controls and pictures that several tabs have."""
+"""Controls of the tab for many photographs, and what the page calls a model."""
 
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ..settings import DETAIL, TEMPERATURE, VIVIDNESS, Range
+from ..settings import TEMPERATURE, VIVIDNESS, Range
+from .studio import Settings
 from .words import TEXTS, say
 
 BUTTONS: list = ["fullscreen"]  # none that would share it elsewhere; the download has its own
+PER_CENT = 100
 
 
 def controls() -> list[Any]:
-    """Controls for `Settings`, in its order."""
+    """Controls whose values `chosen` takes."""
     return [
-        _slider("detail", DETAIL, 32),
-        _slider("vividness", VIVIDNESS, 0.05),
-        _slider("temperature", TEMPERATURE, 0.05),
+        _slider("strength", VIVIDNESS),
+        _slider("warmth", TEMPERATURE),
         gr.Radio(
             [(say("format_original"), "original"), ("PNG", "png")],
             value="original",
             label=say("format"),
-            info=say("format_info"),
         ),
-        gr.Checkbox(label=say("position"), info=say("position_info")),
-        gr.Checkbox(label=say("mark"), info=say("mark_info")),
+        gr.Checkbox(label=say("position")),
+        gr.Checkbox(label=say("mark")),
     ]
 
 
-def _slider(name: str, range: Range, step: float) -> gr.Slider:
-    return gr.Slider(
-        range.lowest,
-        range.highest,
-        range.usual,
-        step=step,
-        label=say(name),
-        info=say(f"{name}_info"),
+def chosen(strength: Any, warmth: Any, form: Any, position: Any, mark: Any) -> Settings:
+    """The settings that the controls' values mean.
+
+    Raises:
+        SettingError: a value is of the wrong kind or out of range.
+    """
+    numbers = (v / PER_CENT if type(v) in (int, float) else v for v in (strength, warmth))
+    vividness, temperature = numbers
+    return Settings(
+        vividness=vividness, temperature=temperature, format=form, position=position, mark=mark
     )
 
 
-def picture(label: str, height: int) -> gr.Image:
-    """A picture that can only be looked at."""
-    return gr.Image(
-        label=say(label), height=height, interactive=False, buttons=BUTTONS, min_width=200
+def _slider(name: str, range: Range) -> gr.Slider:
+    return gr.Slider(
+        range.lowest * PER_CENT,
+        range.highest * PER_CENT,
+        range.usual * PER_CENT,
+        step=5,
+        label=say(name),
     )
 
 

@@ -40,6 +40,7 @@ FULL = "This page has no room left at the moment; try again in an hour."
 TOO_LARGE = (
     f"One upload may have {REQUEST_BYTES // 1_000_000} MB; add the photographs in several parts."
 )
+FOREIGN = "this photograph was not uploaded to this page; add it again"
 BODY_TOO_LARGE = f"A request may have {BODY_BYTES // 1_000_000} MB; upload photographs first."
 
 
@@ -104,7 +105,7 @@ def uploaded(payload: object) -> Path:
             return path
     except (OSError, TypeError, ValueError, RuntimeError):
         pass
-    raise ColouriserError("foreign", "this photograph was not uploaded to this page; add it again")
+    raise ColouriserError("foreign", FOREIGN)
 
 
 @contextmanager

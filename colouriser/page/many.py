@@ -1,20 +1,21 @@
 """The tab for many photographs: files and zip archives in, one zip archive out."""
 
 import html
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
-from ..batch import pack
+from ..batch import Entry, pack, short_stem
 from ..errors import ColouriserError
-from ..photo import suffixes
-from .controls import BUTTONS, controls
-from .keep import place, uploaded, workspace
-from .pictures import fit, show
-from .studio import Settings, Studio
+from ..photo import fit, show, suffixes
+from .controls import chosen, controls
+from .keep import FOREIGN, place, uploaded, workspace
+from .studio import Studio
 from .words import said, say, shown, texts
 
 TYPES = [*sorted(suffixes()), ".zip"]
@@ -22,84 +23,140 @@ THUMBNAIL = 512  # longest side
 LISTED = 50  # names in a list; a zip can have tens of thousands
 
 
-def many(studio: Studio) -> None:
-    """Build the tab."""
+def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
+    """Build the tab.
+
+    Args:
+        studio: colours.
+        viewer: of the tab for one photograph, where one of the many is opened.
+        tabs: of the page, the first of which is the viewer's.
+    """
+    stopping = set[str]()  # sessions whose work is to end early
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            files = gr.File(label=say("files"), file_count="multiple", file_types=TYPES, height=200)
-            start = gr.Button(say("start"), variant="primary")
-            cancel = gr.Button(say("cancel"))
+            files = gr.File(
+                label=say("files"),
+                file_count="multiple",
+                file_types=TYPES,
+                height=200,
+                elem_id="files",
+            )
+            gr.HTML(say("kept"), elem_classes="small")
+            start = gr.Button(say("start"), variant="primary", interactive=False)
+            cancel = gr.Button(say("cancel"), interactive=False)
             with gr.Accordion(say("settings"), open=False):
                 settings = controls()
         with gr.Column(scale=2, min_width=320):
+            progress = gr.HTML(elem_id="progress")
+            archive = gr.DownloadButton(
+                say("zip"), variant="primary", interactive=False, elem_id="zip"
+            )
             gallery = gr.Gallery(
                 label=say("results"),
-                columns=4,
-                height=400,
+                columns=[2, 2, 3, 4],
+                height="auto",
                 object_fit="contain",
-                buttons=BUTTONS,
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_id="gallery",
             )
-            progress = gr.HTML(elem_id="progress")
-            archive = gr.DownloadButton(say("zip"), interactive=False, elem_id="zip")
+    coloured = gr.State([])  # entries, in the gallery's order
 
     def colour_many(
         payloads: Any,
-        detail: float,
-        vividness: float,
-        temperature: float,
+        strength: float,
+        warmth: float,
         form: str,
         position: bool,
         marked: bool,
         request: gr.Request,
     ) -> Iterator[list[Any]]:
-        """The gallery, a line of progress with failures, and the archive, as it goes on."""
-        words = texts(request)
-        yield [[], "", gr.update(value=None, interactive=False)]  # not the results of before
-        pictures: list[tuple[str, str]] = []
+        """The gallery, a line of progress with failures, the archive, the entries and the buttons,
+        as it goes on."""
+        words, session = texts(request), request.session_hash or ""
+        stopping.discard(session)
+        on, off = gr.update(interactive=True), gr.update(interactive=False)
+        yield [[], "", gr.update(value=None, interactive=False), [], off, on]  # not those of before
+        pictures, done_entries = list[tuple[str, str]](), list[Entry]()
         failures: list[str] = []
         started = time.monotonic()
         with workspace() as folder:
             served = place()
             try:
                 entries, passed = studio.entries([uploaded(p) for p in payloads or []])
-                chosen = Settings(detail, vividness, temperature, form, position, marked)
-                results = studio.colour_all(entries, chosen, folder)
+                settings = chosen(strength, warmth, form, position, marked)
+                results = studio.colour_all(entries, settings, folder)
                 skipped = listed(words["passed_over"], passed, words)
-                for done, result in enumerate(results, 1):
+                for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
                     if isinstance(result, ColouriserError):
                         failures.append(said(result, request))
                     else:
                         with Image.open(result) as image:
                             small = fit(image.convert("RGB"), THUMBNAIL)
-                        file = show(small, f"{result.stem}-small", served)
-                        pictures.append((file, result.name))
+                        file = show(small, served / f"{result.stem}-small")
+                        pictures.append((str(file), result.name))
+                        done_entries.append(entry)
                     rest = (time.monotonic() - started) / done * (len(entries) - done)
                     left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
                     text = words["progress"].format(done=done, count=len(entries), left=left)
                     lists = listed(words["failed"], failures, words) + skipped
-                    yield [pictures, f"<p>{html.escape(text)}</p>{lists}", gr.skip()]
+                    line = f"<p>{html.escape(text)}</p>{lists}"
+                    yield [pictures, line, gr.skip(), gr.skip(), gr.skip(), gr.skip()]
+                    if session in stopping:
+                        break
                 if not pictures:
                     raise none_coloured(failures)
                 packed = place() / "colourised.zip"
                 pack(sorted(folder.iterdir()), packed)
             except ColouriserError as error:
+                message = (
+                    f"<p role='alert'><strong>{html.escape(said(error, request))}</strong></p>"
+                )
+                yield [gr.skip(), message, gr.skip(), gr.skip(), on, off]
                 raise shown(error, request) from error
+        text = words["cancelled" if session in stopping else "finished"]
+        text = text.format(done=len(pictures), failed=len(failures))
+        line = f"<p>{html.escape(text)} {html.escape(words['open_one'])}</p>{lists}"
         finished = gr.update(value=str(packed), interactive=True)
-        yield [gr.skip(), gr.skip(), finished]
+        yield [gr.skip(), line, finished, done_entries, on, off]
 
-    def cancelled(request: gr.Request) -> str:
-        return texts(request)["cancelled"]
+    def stop(request: gr.Request) -> Any:
+        stopping.add(request.session_hash or "")
+        return gr.update(interactive=False)
 
-    work = start.click(
+    def ready(payloads: Any) -> Any:
+        return gr.update(interactive=bool(payloads))
+
+    def open_one(entries: list[Entry], event: gr.SelectData, request: gr.Request) -> list[Any]:
+        """Open one of the photographs in the viewer: before and after, and to be corrected."""
+        try:
+            if type(event.index) is not int or not 0 <= event.index < len(entries):
+                raise ColouriserError("foreign", FOREIGN)
+            entry = entries[event.index]
+            file = entry.file
+            if entry.member is not None:
+                file = place() / f"{short_stem(entry.name)}{Path(entry.name).suffix[:9]}"
+                with entry.open() as source, file.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+        except ColouriserError as error:
+            raise shown(error, request) from error
+        value = {"path": str(file), "name": entry.name, "opened": time.time()}
+        return [value, gr.Tabs(selected="one")]
+
+    outputs = [gallery, progress, archive, coloured, start, cancel]
+    start.click(
         colour_many,
         [files, *settings],
-        [gallery, progress, archive],
+        outputs,
         preprocess=False,
         concurrency_limit=1,  # people with one photograph do not wait for those with many
         concurrency_id="many",
         api_visibility="private",
     )
-    cancel.click(cancelled, None, progress, cancels=[work], api_visibility="private")
+    cancel.click(stop, None, cancel, queue=False, api_visibility="private")
+    files.change(ready, files, start, preprocess=False, queue=False, api_visibility="private")
+    gallery.select(open_one, coloured, [viewer, tabs], api_visibility="private")
 
 
 def none_coloured(failures: list[str]) -> ColouriserError:

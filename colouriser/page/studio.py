@@ -1,23 +1,34 @@
-"""The engine behind the page: reads, colours and saves photographs, and keeps the network's
-answers, so that a change of a setting need not ask it again."""
+"""The engine behind the page: reads, colours and saves photographs, and keeps what it read and what
+the network said of it, so that a change answers at once."""
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock
+from typing import Any
 
 from PIL import Image
 
-from ..batch import Entry, photographs, read_entry, short_stem, unused
+from ..batch import Entry, photographs, read_entry, short_stem, unused, view_entry
 from ..errors import ColouriserError
+from ..hints import Hint, Suggestion, check, check_place
 from ..live import Live
-from ..photo import Photo, mark, write
+from ..photo import Photo, View, fit, mark, read_picture, show, write
 from ..photo.guard import Guard
 from ..pipeline import Colouriser, Prediction
-from ..settings import DETAIL, TEMPERATURE, VIVIDNESS, check_choice, check_switch
-from .keep import check_room
+from ..settings import (
+    DETAIL,
+    STRENGTH,
+    TEMPERATURE,
+    VARIANTS,
+    VIVIDNESS,
+    check_choice,
+    check_switch,
+)
+from .keep import check_room, place
 
 try:
     import spaces  # on Spaces with ZeroGPU
@@ -27,8 +38,13 @@ except ImportError:
 SECONDS = 30.0  # in which a photograph must be read, coloured and written; or it blocks the others
 SLOW = 3  # photographs of one request that may take longer; then the rest is left
 REQUEST_SECONDS = 1800.0  # for all photographs of a request: others wait, and uploads are deleted
-KEPT_BYTES = 256_000_000  # of the network's answers, of 4 MB at the usual detail
+AT_ONCE = 2  # photographs: the generator is thread-safe, and decoding leaves a core idle
+KEPT_BYTES = 256_000_000  # of small photographs, 2 MB each, and of answers, 4 MB each
 FORMATS = ("original", "png")
+COLOURINGS = 4  # other ones that the page offers
+THUMBNAIL = 320  # pixels: longest side of theirs
+REFERENCE = 1024  # pixels: longest side of a reference that is kept
+CERTAIN, UNSURE = 0.57, 0.68  # doubt (hints.doubt) below which nothing is hatched, and all from
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,25 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """How a photograph shall be coloured: what the network is told beside it.
+
+    Raises:
+        SettingError: a value is of the wrong kind or out of range.
+    """
+
+    hints: tuple[Hint, ...] = ()  # in pixels of the photograph
+    variant: int = 0  # the network's own colouring, or which other one
+    reference: Path | None = None  # another photograph, whose colours are borrowed
+    strength: float = STRENGTH.usual  # of the reference
+
+    def __post_init__(self) -> None:
+        STRENGTH.check("strength", self.strength)
+        if self.variant != 0:
+            VARIANTS.check("variant", self.variant)
+
+
+@dataclass(frozen=True)
 class Result:
     """A coloured photograph."""
 
@@ -67,30 +102,154 @@ class Result:
     seconds: float  # until it was coloured
 
 
+class Kept:
+    """What was made lately, up to a number of bytes. May be used from any thread."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.values, self.lock = most, OrderedDict[Hashable, tuple[Any, int]](), Lock()
+
+    def get(self, key: Hashable) -> Any:
+        """What is kept under a key, or None."""
+        with self.lock:
+            if key not in self.values:
+                return None
+            self.values.move_to_end(key)
+            return self.values[key][0]
+
+    def put(self, key: Hashable, value: Any, size: int) -> None:
+        """Keep a value of so many bytes, in place of those that were used the longest ago."""
+        with self.lock:
+            self.values[key] = (value, size)
+            self.values.move_to_end(key)
+            while sum(size for _, size in self.values.values()) > self.most:
+                self.values.popitem(last=False)
+
+
 class Studio:
     """Colours uploads with the model of the moment."""
 
     def __init__(self, live: Live) -> None:
-        self.live, self.answers, self.lock = live, OrderedDict[tuple, Prediction](), Lock()
-        self.guard = Guard()
+        self.live, self.guard, self.kept = live, Guard(), Kept(KEPT_BYTES)
+        self.places = BoundedSemaphore(AT_ONCE)
 
-        def predict(luma: Image.Image, detail: float) -> tuple[str, Prediction]:
+        def predict(luma: Image.Image, *values: Any) -> tuple[str, Prediction]:
             colouriser = live.colouriser
-            return colouriser.name, colouriser.predict(luma, detail)
+            return colouriser.name, colouriser.predict(luma, *values)
 
         # On ZeroGPU a GPU is lent for the time of this call.
         self.predict = spaces.GPU(predict) if spaces else predict
 
-    def colourise(self, entry: Entry, settings: Settings, key: str = "") -> Result:
-        """Colour a photograph.
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until fewer than two others are at work.
 
-        Args:
-            entry: which one.
-            settings: see there.
-            key: the network's answer is kept under it, unless it is empty.
+        Raises:
+            ColouriserError: too many want to.
+        """
+        if not self.places.acquire(timeout=SECONDS):
+            raise ColouriserError("busy", "Many people are here at the moment; try again soon.")
+        try:
+            yield
+        finally:
+            self.places.release()
+
+    # What a person looks at: small, and kept.
+
+    def view(self, file: Path) -> View:
+        """A photograph at the size of a screen.
 
         Raises:
             ColouriserError: it cannot be read.
+        """
+        key = ("view", file)
+        if (kept := self.kept.get(key)) is None:
+            try:
+                entry = Entry(file.name, file)
+                kept = self.guard(time.monotonic() + SECONDS, view_entry, entry)
+            except ColouriserError as error:
+                error.of(file.name)
+                raise
+            self.kept.put(key, kept, kept.nbytes)
+        return kept
+
+    def answer(self, file: Path, wish: Wish) -> Prediction:
+        """What the network says of a photograph, in pixels of its view.
+
+        Raises:
+            ColouriserError: it cannot be read, or the wish cannot be granted.
+        """
+        view, model = self.view(file), self.live.colouriser.name
+        check(wish.hints, *view.size)
+        key = ("answer", file, wish, model)
+        if (kept := self.kept.get(key)) is None:
+            scale = view.luma.width / view.size[0]
+            hints = [_scaled(hint, scale, view.luma.size) for hint in wish.hints]
+            if wish.variant:
+                usual = self.answer(file, Wish(reference=wish.reference, strength=wish.strength))
+                hints = usual.variants(max(COLOURINGS, wish.variant))[int(wish.variant) - 1] + hints
+            other = self.reference(wish.reference) if wish.reference else None
+            _, kept = self.predict(view.luma, DETAIL.usual, hints, other, wish.strength)
+            self.kept.put(key, kept, kept.nbytes)
+        return kept
+
+    def reference(self, file: Path) -> Image.Image:
+        """A photograph in its own colours, small.
+
+        Raises:
+            ColouriserError: it cannot be read.
+        """
+        key = ("reference", file)
+        if (kept := self.kept.get(key)) is None:
+            kept = fit(self.guard(time.monotonic() + SECONDS, read_picture, file), REFERENCE)
+            self.kept.put(key, kept, 3 * kept.width * kept.height)
+        return kept
+
+    def preview(self, file: Path, wish: Wish, settings: Settings) -> Path:
+        """Colour a photograph at the size of a screen; returns the picture's file."""
+        view, answer = self.view(file), self.answer(file, wish)
+        colour = Colouriser.merge(view.luma, answer, settings.vividness, settings.temperature)
+        colour = mark(colour) if settings.mark else colour
+        return show(colour, place() / "preview", view.alpha)
+
+    def grey(self, file: Path) -> Path:
+        """A photograph in grey at the size of a screen; returns the picture's file."""
+        view = self.view(file)
+        return show(view.luma, place() / "grey", view.alpha)
+
+    def colourings(self, file: Path, wish: Wish, settings: Settings) -> list[Path]:
+        """Small pictures of the network's own colouring and of other ones."""
+        luma, folder, files = fit(self.view(file).luma, THUMBNAIL), place(), []
+        for variant in range(1 + COLOURINGS):
+            answer = self.answer(file, replace(wish, variant=variant))
+            colour = Colouriser.merge(luma, answer, settings.vividness, settings.temperature)
+            files.append(show(colour, folder / f"colouring-{variant}"))
+        return files
+
+    def suggest(self, file: Path, wish: Wish, x: Any, y: Any, n: int) -> list[Suggestion]:
+        """Likely colours at a place of a photograph, in its pixels.
+
+        Raises:
+            ColouriserError: there is no such place, or the photograph cannot be read.
+        """
+        view = self.view(file)
+        check_place(x, y, *view.size)
+        across, down = (s / full for s, full in zip(view.luma.size, view.size, strict=True))
+        return self.answer(file, wish).suggest(x * across, y * down, n)
+
+    def unsure(self, file: Path, wish: Wish) -> Path:
+        """Where the palette is wide: a mask, as a picture whose alpha says how much."""
+        doubt = self.answer(file, wish).uncertainty()
+        low, high = CERTAIN * 255, UNSURE * 255
+        mask = doubt.point(lambda value: round(255 * min(max((value - low) / (high - low), 0), 1)))
+        return show(Image.new("L", mask.size), place() / "unsure", mask)
+
+    # What a person takes home: at full size.
+
+    def colourise(self, entry: Entry, settings: Settings, wish: Wish = Wish()) -> Result:
+        """Colour a photograph at full size.
+
+        Raises:
+            ColouriserError: it cannot be read, or the wish cannot be granted.
         """
         started = time.monotonic()
         try:
@@ -98,21 +257,36 @@ class Studio:
         except ColouriserError as error:
             error.of(entry.name)
             raise
+        other = self.reference(wish.reference) if wish.reference else None
+        model, prediction = self.predict(
+            photo.luma, settings.detail, wish.hints, other, wish.strength
+        )
+        if wish.variant:
+            hints = prediction.variants(max(COLOURINGS, wish.variant))[int(wish.variant) - 1]
+            model, prediction = self.predict(
+                photo.luma, settings.detail, [*hints, *wish.hints], other, wish.strength
+            )
+        return self._result(entry.name, photo, prediction, settings, model, started)
+
+    def finish(self, file: Path, wish: Wish, settings: Settings) -> Result:
+        """Colour a photograph at full size as its preview is."""
+        started, answer = time.monotonic(), self.answer(file, wish)
+        photo = self.guard(started + SECONDS, read_entry, Entry(file.name, file))
         model = self.live.colouriser.name
-        with self.lock:
-            prediction = self.answers.get((key, settings.detail, model))
-        if prediction is None:
-            model, prediction = self.predict(photo.luma, settings.detail)
-        if key:
-            with self.lock:
-                self.answers[key, settings.detail, model] = prediction
-                self.answers.move_to_end((key, settings.detail, model))
-                while sum(answer.nbytes for answer in self.answers.values()) > KEPT_BYTES:
-                    self.answers.popitem(last=False)
+        return self._result(file.name, photo, answer, settings, model, started)
+
+    def _result(
+        self,
+        name: str,
+        photo: Photo,
+        prediction: Prediction,
+        settings: Settings,
+        model: str,
+        started: float,
+    ) -> Result:
         colour = Colouriser.merge(photo.luma, prediction, settings.vividness, settings.temperature)
         colour = mark(colour) if settings.mark else colour
-        seconds = time.monotonic() - started
-        return Result(entry.name, photo, colour, model, started, seconds)
+        return Result(name, photo, colour, model, started, time.monotonic() - started)
 
     def save(self, result: Result, settings: Settings, folder: Path, stem: str = "") -> Path:
         """Write a result at full size as NAME-colourised; returns the file.
@@ -130,6 +304,8 @@ class Studio:
             error.of(result.name)
             raise
         return path
+
+    # Many photographs.
 
     def entries(self, files: list[Path]) -> tuple[list[Entry], list[str]]:
         """The photographs in files and zip archives, and the names of what was passed over.
@@ -160,3 +336,12 @@ class Studio:
                 slow += error.code == "too_slow"
                 if error.code == "stopped":
                     return
+
+
+def _scaled(hint: Hint, scale: float, size: tuple[int, int]) -> Hint:
+    """A hint in pixels of a copy of a photograph that is `scale` times as large."""
+    radius = None if hint.radius is None else hint.radius * scale
+    x, y = (
+        min(place * scale, side - 1) for place, side in zip((hint.x, hint.y), size, strict=True)
+    )
+    return replace(hint, x=x, y=y, radius=radius)

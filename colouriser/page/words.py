@@ -13,6 +13,8 @@ TEXTS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((Path(__file__).parent / "texts").glob("*.json"))
 }
+# What the browser's side of the viewer says.
+VIEWER: dict[str, dict[str, str]] = {k: texts.pop("viewer") for k, texts in TEXTS.items()}
 # The library's errors carry a code; English is what they say of themselves.
 ERRORS: dict[str, dict[str, str]] = {k: texts.pop("errors", {}) for k, texts in TEXTS.items()}
 say = gr.I18n(**TEXTS)

@@ -1,18 +1,23 @@
 """Photographs in files: reading them as luma, writing coloured ones, and what is kept of both."""
 
 from .read import MAX_PIXELS, MAX_SIDE, Photo, read, read_picture, suffixes, to_luma
+from .view import View, fit, show, view
 from .write import mark, result_name, writable, write
 
 __all__ = [
     "MAX_PIXELS",
     "MAX_SIDE",
     "Photo",
+    "View",
+    "fit",
     "mark",
     "read",
     "read_picture",
     "result_name",
+    "show",
     "suffixes",
     "to_luma",
+    "view",
     "writable",
     "write",
 ]

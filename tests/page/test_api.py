@@ -22,12 +22,11 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import ExifTags, Image
 
-from colouriser import photo
-from colouriser.batch import Entry
+from colouriser import Hint, photo
 from colouriser.live import Live
 from colouriser.page import build, keep, launch
 from colouriser.page.one import PICTURES
-from colouriser.page.studio import Settings, Studio
+from colouriser.page.studio import Settings, Studio, Wish
 from colouriser.pipeline import Prediction
 
 from ..conftest import ROOT
@@ -131,7 +130,7 @@ def test_too_many_bytes_are_refused(
 
 def test_settings_out_of_range(client: Client, tmp_path: Path, cat: Image.Image) -> None:
     cat.save(tmp_path / "cat.png")
-    with pytest.raises(AppError, match="vividness must be from 0 to 4, not 9"):
+    with pytest.raises(AppError, match="vividness must be from 0 to 2, not 9"):
         client.predict(handle_file(tmp_path / "cat.png"), vividness=9, api_name="/colourise")
 
 
@@ -312,7 +311,7 @@ def test_as_many_are_coloured_at_once_as_the_readme_says(
 
 def test_endpoints_are_documented(url: str) -> None:
     info = httpx.get(f"{url}gradio_api/info").json()["named_endpoints"]
-    assert set(info) == {"/colourise", "/colourise_many", "/model"}
+    assert set(info) == {"/colourise", "/colourise_many", "/suggest"}
     names = [p["parameter_name"] for p in info["/colourise"]["parameters"]]
     assert names == [
         "photo",
@@ -322,6 +321,10 @@ def test_endpoints_are_documented(url: str) -> None:
         "format",
         "keep_position",
         "mark",
+        "hints",
+        "reference",
+        "strength",
+        "variants",
     ]
 
 
@@ -351,25 +354,86 @@ def test_the_networks_answer_is_kept(
     studio, asked = Studio(Live(None, cat)), []
     predict = studio.predict
 
-    def counted(luma: Image.Image, detail: float) -> tuple[str, Prediction]:
-        asked.append(detail)
-        return predict(luma, detail)
+    def counted(luma: Image.Image, *values: Any) -> tuple[str, Prediction]:
+        asked.append(values)
+        return predict(luma, *values)
 
     monkeypatch.setattr(studio, "predict", counted)
-    entry = Entry("cat", tmp_path / "cat.png")
-    plain, vivid, detailed = (
-        studio.colourise(entry, Settings(**s), key="cat").colour.tobytes()
-        for s in ({}, {"vividness": 1.5}, {"detail": 128})
-    )
-    assert len({plain, vivid, detailed}) == 3
-    assert asked == [256, 128]  # vividness did not ask again
+    file, hint = tmp_path / "cat.png", Hint(100, 100, "#3050a0")
+    pictures = [
+        studio.preview(file, wish, settings).read_bytes()
+        for wish, settings in (
+            (Wish(), Settings()),
+            (Wish(), Settings(vividness=1.5)),
+            (Wish((hint,)), Settings()),
+            (Wish(), Settings(vividness=1.5)),
+        )
+    ]
+    assert len(set(pictures)) == 3
+    assert pictures[1] == pictures[3]
+    assert len(asked) == 2  # vividness did not ask again
+
+
+def test_hints_reference_and_variants(
+    client: Client, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    astronaut.save(tmp_path / "other.png")
+    file = handle_file(tmp_path / "cat.png")
+
+    def chroma(path: str, x: int, y: int) -> np.ndarray:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("YCbCr"), float)[y - 3 : y + 4, x - 3 : x + 4, 1:]
+        return pixels.mean((0, 1)) - 128
+
+    hints = [{"x": 60, "y": 200, "colour": "#3050a0"}]
+    hinted = client.predict(file, hints=hints, api_name="/colourise")
+    assert chroma(hinted, 60, 200)[0] > 15  # blue
+    variants = client.predict(file, variants=3, api_name="/colourise")
+    assert len({Path(path).read_bytes() for path in variants}) == 3
+    other = handle_file(tmp_path / "other.png")
+    borrowed = client.predict(file, reference=other, strength=0.5, api_name="/colourise")
+    assert Image.open(borrowed).size == cat.size
+    colours = client.predict(file, 60, 200, 4, api_name="/suggest")
+    assert 1 <= len(colours) <= 4
+    assert all(re.fullmatch("#[0-9a-f]{6}", c["colour"]) for c in colours)
+    chances = [colour["probability"] for colour in colours]
+    assert chances == sorted(chances, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"hints": [{"x": 9000, "y": 1, "colour": "red"}]}, "outside of the photograph"),
+        ({"hints": [{"x": 1, "y": 1}]}, "a hint has x, y, colour"),
+        ({"hints": "red"}, "must be a list"),
+        ({"hints": [{"x": 1, "y": 1, "colour": "reddish"}]}, "is no colour"),
+        ({"variants": 17}, "variants must be from 1 to 16"),
+        ({"variants": 1.5}, "variants must be from 1 to 16 in whole numbers"),
+        ({"strength": 2}, "strength must be from 0 to 1"),
+    ],
+)
+def test_wishes_are_checked(
+    named: dict, message: str, client: Client, cat: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    with pytest.raises((AppError, ValueError), match=message):
+        client.predict(handle_file(tmp_path / "cat.png"), **named, api_name="/colourise")
+
+
+@pytest.mark.parametrize(("place", "message"), [((-1, 5), "outside"), (("a", 5), "a number")])
+def test_places_are_checked(
+    place: tuple, message: str, client: Client, cat: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    with pytest.raises(AppError, match=message):
+        client.predict(handle_file(tmp_path / "cat.png"), *place, api_name="/suggest")
 
 
 def test_a_full_queue_says_so(
     cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("colouriser.page.QUEUE", 1)
-    monkeypatch.setattr("colouriser.page.AT_ONCE", 1)
     cat.resize((3000, 2000)).save(tmp_path / "cat.png", compress_level=0)
     demo = build(Live(None, cat))
     address = launch(demo, prevent_thread_lock=True, quiet=True)

@@ -25,7 +25,7 @@ from .. import hostile
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = [256, 1, 0, "png", False, False]
+SETTINGS = [256, 1, 0, "png", False, False, None, None, 1, 0]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_no_function_reads_files_of_the_server(
     route: str, demo: gr.Blocks, url: str, secret: Path
 ) -> None:
     found = with_file(demo)
-    assert len(found) >= 4  # one, many, and the two endpoints
+    assert len(found) >= 4  # many, and the three endpoints
     none = str(secret.with_name("none.png"))
     for index in found:
         rest = len(demo.fns[index].inputs) - 1
@@ -116,17 +116,64 @@ def test_no_function_reads_files_of_the_server(
             assert answers[:2] == answers[2:], "it tells which files exist"
 
 
-def test_a_path_without_meta_is_no_upload(url: str, demo: gr.Blocks, secret: Path) -> None:
-    (private,) = (
-        index
-        for index in with_file(demo)
-        if demo.fns[index].api_visibility == "private"
-        and demo.fns[index].concurrency_id == "colour"
-    )
-    body = {"fn_index": private, "data": [{"path": str(secret)}, *SETTINGS], "session_hash": "x"}
-    for api in ("run/predict", "api/one", "run/one"):
-        answer = httpx.post(f"{url}gradio_api/{api}", json=body, timeout=60)
-        assert "-greyscale" not in answer.text
+def call(url: str, demo: gr.Blocks, name: str, data: Any) -> httpx.Response:
+    """Call one of the viewer's functions as the browser does."""
+    (viewer,) = (i for i, block in demo.blocks.items() if getattr(block, "elem_id", "") == "studio")
+    body = {"session_hash": "s", "component_id": viewer, "fn_name": name, "data": data}
+    return httpx.post(f"{url}gradio_api/component_server", json=body, timeout=60)
+
+
+FUNCTIONS = ("colour", "look", "vary", "suggest", "unsure", "save", "full")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_viewer_reads_no_files_of_the_server(
+    name: str, url: str, demo: gr.Blocks, secret: Path
+) -> None:
+    none = str(secret.with_name("none.png"))
+    for there, missing in zip(forms(str(secret)), forms(none), strict=True):
+        answers = [
+            call(url, demo, name, data).text.replace(none, "X").replace(str(secret), "X")
+            for path in (there, missing)
+            for data in (
+                {"path": path, "x": 1, "y": 1},
+                {"example": "cat.jpg", "reference": path or "x", "x": 1, "y": 1},
+                {"example": path if isinstance(path, str) else "none", "x": 1, "y": 1},
+            )
+        ]
+        assert answers[:3] == answers[3:], "it tells which files exist"
+        assert all("was not uploaded to this page" in answer for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"example": "../../etc/passwd"},
+        {"example": "cat.jpg", "vividness": "2"},
+        {"example": "cat.jpg", "vividness": 3},
+        {"example": "cat.jpg", "variant": 99},
+        {"example": "cat.jpg", "variant": [1]},
+        {"example": "cat.jpg", "hints": {}},
+        {"example": "cat.jpg", "hints": [{"x": 1e9, "y": 0, "colour": "#000000"}]},
+        {"example": "cat.jpg", "hints": [{"x": 0, "y": 0, "colour": "#000000"}] * 1001},
+        {"example": "cat.jpg", "strength": None},
+        {"example": "cat.jpg", "format": {}},
+        {"example": "cat.jpg", "mark": "yes"},
+    ],
+)
+def test_the_viewer_checks_what_it_is_sent(data: Any, url: str, demo: gr.Blocks) -> None:
+    answer = call(url, demo, "colour", data)
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"error"}
+
+
+def test_only_the_viewers_own_functions_can_be_called(url: str, demo: gr.Blocks) -> None:
+    for name in ("postprocess", "__init__", "get_config", "move_resource_to_block_cache"):
+        assert call(url, demo, name, {}).status_code == 404
 
 
 def test_mcp_reads_no_files_of_the_server(url: str, secret: Path) -> None:
@@ -275,7 +322,7 @@ def test_an_upload_that_is_broken_off_leaves_nothing(url: str) -> None:
 def test_memory_stays_flat_over_many_sessions(demo: gr.Blocks, url: str) -> None:
     holder = demo.app.state_holder
     assert holder.capacity <= 200
-    model = next(i for i, f in demo.fns.items() if f.api_name == "model")
+    model = next(i for i, f in demo.fns.items() if f.name == "notice")
     with httpx.Client(timeout=60) as visitor:
         for index in range(holder.capacity + 50):
             body = {"fn_index": model, "data": [], "session_hash": f"visitor-{index}"}
