@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -113,6 +114,8 @@ def colour(
                 continue
             try:
                 photo = read(source, name=str(source))
+                if marked:
+                    photo = replace(photo, jpeg=None)  # its luma will no longer be the same
                 prediction = colouriser.predict(photo.luma, detail, given, other, strength)
                 results = {target: prediction}
                 if variants:

@@ -3,8 +3,16 @@
 import random
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from skimage import data
+
+
+def stored_luma(path: Path) -> np.ndarray:
+    """The luma of a photograph, int H×W; of a JPEG, the plane as it is stored."""
+    with Image.open(path) as image:
+        image.draft("L", image.size)  # nothing but for JPEG
+        return np.asarray(image.convert("L"), int)
 
 
 def write_handful(folder: Path) -> Path:

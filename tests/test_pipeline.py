@@ -60,7 +60,7 @@ def test_keeps_size_and_luma(kind: str, colouriser: Colouriser, cat: Image.Image
     assert luma_error(coloured, image.convert("L")) <= 1
 
 
-@pytest.mark.parametrize("vividness", [0.5, 4.0])
+@pytest.mark.parametrize("vividness", [0.5, 2.0])
 @pytest.mark.parametrize("detail", [64, 200, 512])
 def test_keeps_luma_at_all_settings(
     detail: int, vividness: float, colouriser: Colouriser, cat: Image.Image

@@ -285,7 +285,11 @@ class Studio:
         started: float,
     ) -> Result:
         colour = Colouriser.merge(photo.luma, prediction, settings.vividness, settings.temperature)
-        colour = mark(colour) if settings.mark else colour
+        if settings.mark:
+            colour, photo = (
+                mark(colour),
+                replace(photo, jpeg=None),
+            )  # its luma is no longer the same
         return Result(name, photo, colour, model, started, time.monotonic() - started)
 
     def save(self, result: Result, settings: Settings, folder: Path, stem: str = "") -> Path:

@@ -54,18 +54,23 @@ def resolution(image: Image.Image) -> tuple[float, float] | None:
     return dpi if dpi and all(0 < float(side) < float("inf") for side in dpi) else None
 
 
-def save_options(kept: Image.Exif, position: dict[int, Any], file_format: str) -> dict[str, Any]:
+def save_options(
+    kept: Image.Exif, position: dict[int, Any], file_format: str, orientation: int = 1
+) -> dict[str, Any]:
     """Options of Pillow's `save` that write EXIF and XMP.
 
     Args:
         kept: of `kept_exif`.
         position: a GPS directory to write, or nothing.
         file_format: as Pillow calls it.
+        orientation: of pixels that are not upright.
     """
     if file_format not in KEEPS_EXIF:
         return {}
     exif = Image.Exif()
     exif.update(kept)
+    if orientation != 1:
+        exif[Tag.Orientation] = orientation
     details = kept.get_ifd(ExifTags.IFD.Exif)
     directories = {ExifTags.IFD.Exif: details} if details else {}
     if position:

@@ -20,6 +20,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from pillow_heif import register_heif_opener
 
 from ..errors import PhotoError, reason
+from .jpeg import ANEW, Jpeg, same_luma, whose_luma_stays
 from .metadata import kept_exif, position, resolution
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class Photo:
     dpi: tuple[float, float] | None = None  # resolution of a scan, dots per inch
     original: Image.Image | None = None  # if it was in colour: "RGB", upright, at most 1024 px
     several: bool = False  # the file has more than one page or frame, and this is the first
+    jpeg: Jpeg | None = None  # its file, if it is a JPEG whose luma can be kept as it is
 
 
 def suffixes() -> set[str]:
@@ -170,13 +172,28 @@ def _read(file: BinaryIO, name: str) -> Photo:
         if several:
             log.warning("%s: %s", name, SEVERAL)
         suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
+        jpeg, profile = _jpeg(image, file, name), "icc_profile" in image.info
         image.load()
         exif, gps = kept_exif(image.getexif()), position(image.getexif())
         ImageOps.exif_transpose(image, in_place=True)
         upright = _to_srgb(image)
         alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
-        original = _original(upright)
-        return Photo(to_luma(upright), suffix, alpha, exif, gps, dpi, original, several)
+        original, luma = _original(upright), to_luma(upright)
+        if jpeg and profile and not same_luma(image, luma):
+            log.warning(ANEW, name, "its colour profile changes it")
+            jpeg = None
+        return Photo(luma, suffix, alpha, exif, gps, dpi, original, several, jpeg)
+
+
+def _jpeg(image: Image.Image, file: BinaryIO, name: str) -> Jpeg | None:
+    if image.format not in ("JPEG", "MPO"):
+        return None
+    before = file.tell()
+    file.seek(0)
+    data = file.read()
+    file.seek(before)
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return whose_luma_stays(image, data, orientation, name)
 
 
 def _check_scans(file_format: str | None, file: BinaryIO) -> None:

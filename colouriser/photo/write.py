@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import PhotoError, reason
 from ..files import write_atomically
+from .jpeg import ANEW, header_of, keep_luma
 from .metadata import save_options
 from .read import Photo
 
@@ -60,8 +61,9 @@ def write(
 
     Args:
         colour: mode "RGB".
-        path: where to; the suffix decides the format. JPEG is written at quality 100 with chroma
-            at full size, WebP lossless, since anything smaller would change luma.
+        path: where to; the suffix decides the format. A JPEG of a JPEG keeps its luma as it is
+            (jpeg.py); others are written at quality 100 with chroma at full size, WebP lossless,
+            since anything smaller would change luma.
         photo: the photograph it was made from, whose transparency and metadata are kept; without
             it the file has no metadata at all.
         position: keep the position (GPS) as well.
@@ -84,12 +86,10 @@ def write(
     try:
         try:
             gps = photo.position if photo and position else {}
-            metadata = save_options(photo.exif, gps, file_format) if photo else {}
-            data = _encode(colour, file_format, options | metadata)
+            data = _encode(colour, file_format, options, photo, photo.exif if photo else None, gps)
         except Exception as error:  # EXIF that was read but cannot be written in this format
             log.warning("%s: written without EXIF (%s)", path.name, reason(error))
-            metadata = save_options(Image.Exif(), {}, file_format) if photo else {}
-            data = _encode(colour, file_format, options | metadata)
+            data = _encode(colour, file_format, options, photo, Image.Exif(), {})
         write_atomically(path, lambda file: file.write(data))
     except Exception as error:
         raise PhotoError("not_written", "cannot be written ({reason})", reason=reason(error)).of(
@@ -97,7 +97,25 @@ def write(
         ) from error
 
 
-def _encode(image: Image.Image, file_format: str, options: dict[str, Any]) -> memoryview:
+def _encode(
+    image: Image.Image,
+    file_format: str,
+    options: dict[str, Any],
+    photo: Photo | None,
+    exif: Image.Exif | None,
+    gps: dict[int, Any],
+) -> bytes | memoryview:
+    jpeg = photo.jpeg if photo and file_format == "JPEG" else None
+    if photo and exif is not None:
+        orientation = jpeg.orientation if jpeg else 1
+        options = options | save_options(exif, gps, file_format, orientation)
+    if jpeg:
+        header = header_of(options)
+        try:
+            return keep_luma(jpeg, image, header)
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            log.warning(ANEW, "JPEG", f"it cannot be read in parts ({reason(error)})")
+            options = options | save_options(exif or Image.Exif(), gps, file_format)
     buffer = io.BytesIO()
     image.save(buffer, file_format, **options)
     return buffer.getbuffer()

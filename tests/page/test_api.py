@@ -30,6 +30,7 @@ from colouriser.page.studio import Settings, Studio, Wish
 from colouriser.pipeline import Prediction
 
 from ..conftest import ROOT
+from ..photographs import stored_luma
 
 pytestmark = pytest.mark.slow
 
@@ -56,8 +57,11 @@ def test_colourise(suffix: str, client: Client, cat: Image.Image, tmp_path: Path
     with Image.open(result) as image:
         assert image.size == cat.size
         error = np.asarray(image.convert("L"), int) - np.asarray(photo.read(path).luma, int)
-        assert np.abs(error).max() <= (2 if suffix == ".jpg" else 1)
-        assert (np.abs(error) > 1).mean() < 1e-4
+        if suffix == ".jpg":  # luma stays in the file; chroma at half size can leave RGB at edges
+            assert np.array_equal(stored_luma(result), stored_luma(path))
+            assert (np.abs(error) > 2).mean() < 0.01
+        else:
+            assert np.abs(error).max() <= 1
         assert np.ptp(np.asarray(image.convert("RGB"), int), axis=2).mean() > 3
 
 
@@ -89,7 +93,8 @@ def test_settings_of_an_endpoint(client: Client, cat: Image.Image, tmp_path: Pat
     warm, cool = (chroma(colourise(temperature=t)).mean((0, 1)) for t in (1, -1))
     assert warm[0] < chroma(plain).mean((0, 1))[0] < cool[0]  # less blue
     assert warm[1] > cool[1]  # more red
-    with Image.open(colourise(mark=True)) as marked, Image.open(plain) as unmarked:
+    marked_png = colourise(mark=True, format="png")
+    with Image.open(marked_png) as marked, Image.open(png) as unmarked:
         changed = np.asarray(marked, int) != np.asarray(unmarked, int)
         assert 0 < changed.mean() < 0.1
         assert not changed[: cat.height // 2].any()  # below, in the corner

@@ -1,0 +1,166 @@
+"""JPEG to JPEG: the luma's coefficients stay."""
+
+import io
+import itertools
+import logging
+from pathlib import Path
+from typing import Any
+
+import jpeglib
+import numpy as np
+import pytest
+import torch
+from PIL import ExifTags, Image, ImageCms
+from torchvision.io import decode_image  # a decoder of its own
+
+from colouriser import PhotoError, colour, photo
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.jpg"))
+SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:1:1")
+SIZES = ((1, 1), (7, 5), (16, 16), (17, 33), (101, 64), (451, 300))
+KINDS: dict[str, dict[str, Any]] = {
+    "baseline": {},
+    "progressive": {"progressive": True},
+    "optimised": {"optimize": True},
+    "restarts": {"restart_marker_blocks": 3},
+}
+
+
+def write_jpeg(image: Image.Image, path: Path, **options: Any) -> Path:
+    image.save(path, "JPEG", **({"quality": 85} | options))
+    return path
+
+
+def coefficients(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The luma's coefficients and their quantisation."""
+    opened = jpeglib.read_dct(str(path))
+    return opened.Y, opened.qt[opened.quant_tbl_no[0]]
+
+
+def coloured(source: Path, out: Path) -> Path:
+    """What the library writes for a photograph, in colours of our own."""
+    read = photo.read(source)
+    size = read.luma.size
+    luma = torch.from_numpy(np.array(read.luma))[None, None] / 255
+    down = torch.linspace(-0.1, 0.1, size[1]).view(1, 1, -1, 1).expand(1, 1, size[1], size[0])
+    rgb = colour.merge(luma, torch.cat([down, -down], 1))[0].mul(255).round().byte()
+    photo.write(Image.fromarray(rgb.permute(1, 2, 0).numpy()), out, read)
+    return out
+
+
+def assert_kept(source: Path, out: Path) -> None:
+    (before, table), (after, other) = coefficients(source), coefficients(out)
+    assert np.array_equal(before, after)
+    assert np.array_equal(table, other)
+    with Image.open(source) as old, Image.open(out) as new:
+        assert new.size == old.size
+        assert new.mode == "RGB"
+        new.load()
+    assert decode_image(str(out)).shape[0] == 3
+    assert out.stat().st_size <= 1.15 * source.stat().st_size + 20_000
+
+
+@pytest.mark.parametrize("sampling", ["grey", *SAMPLINGS])
+def test_luma_stays(sampling: str, cat: Image.Image, tmp_path: Path) -> None:
+    count = 0
+    for (kind, options), size, quality in itertools.product(KINDS.items(), SIZES, (60, 96)):
+        image = cat.resize(size)
+        named = dict(options) if sampling == "grey" else options | {"subsampling": sampling}
+        source = tmp_path / f"{kind}-{size[0]}-{quality}.jpg"
+        write_jpeg(
+            image.convert("L") if sampling == "grey" else image, source, quality=quality, **named
+        )
+        assert_kept(source, coloured(source, tmp_path / f"out-{source.name}"))
+        count += 1
+    assert count == 48  # of 240
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_photographs_of_several_sources(path: Path, tmp_path: Path) -> None:
+    assert_kept(path, coloured(path, tmp_path / "out.jpg"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_what_is_turned_stays_turned(orientation: int, cat: Image.Image, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    exif[ExifTags.Base.Model] = "Box Brownie"
+    source = write_jpeg(cat.crop((0, 0, 201, 131)), tmp_path / "in.jpg", exif=exif)
+    out = coloured(source, tmp_path / "out.jpg")
+    assert_kept(source, out)
+    with Image.open(out) as image:
+        assert image.getexif().get(ExifTags.Base.Orientation, 1) == orientation
+        assert image.getexif()[ExifTags.Base.Model] == "Box Brownie"
+    read, again = photo.read(source), photo.read(out)
+    assert again.luma.size == read.luma.size
+    difference = np.asarray(again.luma, int) - np.asarray(read.luma, int)
+    assert np.abs(difference).mean() < 1.5
+    assert again.original is not None
+    chroma = np.asarray(again.original.convert("YCbCr"), float)[..., 1]
+    assert chroma[-20:].mean() > chroma[:20].mean() + 20  # upright, blue is below
+
+
+def test_details_are_kept(cat: Image.Image, tmp_path: Path) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    source = write_jpeg(cat, tmp_path / "in.jpg", dpi=(300, 300), icc_profile=srgb)
+    out = coloured(source, tmp_path / "out.jpg")
+    assert_kept(source, out)
+    with Image.open(out) as image:
+        assert image.info["dpi"] == (300, 300)
+    assert b"compositeWithTrainedAlgorithmicMedia" in out.read_bytes()
+
+
+def test_what_cannot_be_kept_is_encoded_anew(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sources = {
+        "CMYK": write_jpeg(cat.convert("CMYK"), tmp_path / "cmyk.jpg"),
+        "red, green and blue": write_jpeg(cat, tmp_path / "rgb.jpg", keep_rgb=True),
+    }
+    for why, source in sources.items():
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            out = coloured(source, tmp_path / f"out-{source.name}")
+        assert f"{source.name}: its luma is encoded anew" in caplog.text
+        assert why in caplog.text
+        luma, again = photo.read(source).luma, photo.read(out).luma
+        assert np.abs(np.asarray(luma, int) - np.asarray(again, int)).max() <= 2
+
+
+def test_damaged_files_end_in_our_error(cat: Image.Image, tmp_path: Path) -> None:
+    data = write_jpeg(cat, tmp_path / "good.jpg").read_bytes()
+    draw = np.random.default_rng(0)
+    for index in range(40):
+        broken = bytearray(data)
+        for place in draw.integers(2, len(data), 6):
+            broken[place] = draw.integers(256)
+        path = tmp_path / f"broken-{index}.jpg"
+        path.write_bytes(bytes(broken[: draw.integers(100, len(broken))] if index % 2 else broken))
+        try:
+            out = coloured(path, tmp_path / "out.jpg")
+        except PhotoError:
+            continue
+        with Image.open(out) as image:
+            image.load()
+
+
+def test_png_of_a_jpeg_is_upright(cat: Image.Image, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    source = write_jpeg(cat, tmp_path / "in.jpg", exif=exif)
+    with Image.open(coloured(source, tmp_path / "out.png")) as image:
+        assert image.size == (cat.height, cat.width)
+        assert image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+
+
+def test_the_luma_that_is_seen(cat: Image.Image, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    cat.convert("L").resize((1200, 800)).save(buffer, "JPEG", quality=92)
+    source = tmp_path / "in.jpg"
+    source.write_bytes(buffer.getvalue())
+    read = photo.read(source)
+    coloured(source, tmp_path / "out.jpg")
+    error = np.abs(
+        np.asarray(photo.read(tmp_path / "out.jpg").luma, int) - np.asarray(read.luma, int)
+    )
+    assert (error > 2).mean() < 0.01  # only where a colour does not exist at its luma
