@@ -13,9 +13,11 @@ import typer
 from tqdm import tqdm
 
 from . import settings
-from .batch import plan
+from .batch import overlapped, plan
 from .errors import ColouriserError, PhotoError, SettingError
 from .photo import mark, read, read_picture, write
+
+MOST_THREADS = 4  # photographs at a time: a large one needs 3 GB
 
 program = typer.Typer(
     help="Colour for black-and-white photographs.",
@@ -106,38 +108,52 @@ def colour(
     for problem in problems:
         typer.echo(f"error: {problem}", err=True)
     counts = Counter(failed=len(problems))
-    bar = tqdm(jobs.items(), desc="colour", unit="photo", disable=None if len(jobs) > 1 else True)
-    try:
-        for target, source in bar:
-            if os.path.exists(target) and not overwrite:
-                counts["skipped"] += 1
+
+    def colour_one(job: tuple[Path, Path]) -> str:
+        """Colour a photograph; says what became of it."""
+        target, source = job
+        if os.path.exists(target) and not overwrite:
+            return "skipped"
+        photo = read(source, name=str(source))
+        if marked:
+            photo = replace(photo, jpeg=None)  # its luma will no longer be the same
+        prediction = colouriser.predict(photo.luma, detail, given, other, strength)
+        results = {target: prediction}
+        if variants:
+            found = colouriser.predict_variants(prediction, variants)
+            for number, variant in enumerate(found, 2):
+                results[target.with_stem(f"{target.stem}-{number}")] = variant
+        for file in results:
+            if file != target and file in jobs:
+                raise PhotoError(
+                    "variant_there",
+                    "{file} is the result of another photograph; choose another folder",
+                    file=file.name,
+                ).of(str(source))
+        for file, one in reversed(results.items()):  # the target last: then all is done
+            if os.path.exists(file) and not overwrite:
                 continue
+            result = colouriser.merge(photo.luma, one, vividness, temperature)
+            write(mark(result) if marked else result, file, photo, keep_position)
+        return "coloured"
+
+    threads = min(os.cpu_count() or 1, MOST_THREADS, max(1, len(jobs)))
+    if threads > 1:
+        import torch  # no sooner: it takes a second
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // threads))
+    bar = tqdm(
+        total=len(jobs), desc="colour", unit="photo", disable=None if len(jobs) > 1 else True
+    )
+    try:
+        for _, result in overlapped(colour_one, jobs.items(), threads):
             try:
-                photo = read(source, name=str(source))
-                if marked:
-                    photo = replace(photo, jpeg=None)  # its luma will no longer be the same
-                prediction = colouriser.predict(photo.luma, detail, given, other, strength)
-                results = {target: prediction}
-                if variants:
-                    found = colouriser.predict_variants(prediction, variants)
-                    for number, variant in enumerate(found, 2):
-                        results[target.with_stem(f"{target.stem}-{number}")] = variant
-                for file in results:
-                    if file != target and file in jobs:
-                        raise PhotoError(
-                            "variant_there",
-                            "{file} is the result of another photograph; choose another folder",
-                            file=file.name,
-                        ).of(str(source))
-                for file, one in reversed(results.items()):  # the target last: then all is done
-                    if os.path.exists(file) and not overwrite:
-                        continue
-                    result = colouriser.merge(photo.luma, one, vividness, temperature)
-                    write(mark(result) if marked else result, file, photo, keep_position)
-                counts["coloured"] += 1
+                counts[result.result()] += 1
             except ColouriserError as error:
                 counts["failed"] += 1
                 tqdm.write(f"error: {error}", file=sys.stderr)
+            bar.update()
+        bar.close()
     except KeyboardInterrupt:
         bar.close()
         typer.echo("stopped; start it again to go on with the rest", err=True)

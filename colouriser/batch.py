@@ -3,14 +3,18 @@
 import os
 import re
 import zipfile
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from .errors import ColouriserError, PhotoError
 from .photo import Photo, View, read, result_name, suffixes, view
 
+T = TypeVar("T")
+R = TypeVar("R")
 MOST = 500  # photographs at once, on the page
 LARGEST = 200_000_000  # bytes of one photograph in an archive, unpacked
 LONGEST_STEM = 180  # bytes of a result's name without its suffix, in file systems that allow 255
@@ -124,6 +128,29 @@ def unused(name: str, used: set[str]) -> str:
         free, number = f"{path.stem}-{number}{path.suffix}", number + 1
     used.add(free.lower())
     return free
+
+
+def overlapped(
+    function: Callable[[T], R], items: Iterable[T], threads: int
+) -> Iterator[tuple[T, Future[R]]]:
+    """Call a function for each item, several at a time: while one photograph is decoded, the
+    network looks at another and a third is encoded. In the items' order, and with few in memory.
+
+    Args:
+        function: called in threads.
+        items: are taken as they are needed.
+        threads: items at a time.
+    """
+    pool, waiting = ThreadPoolExecutor(threads), deque[tuple[T, Future[R]]]()
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(function, item)))
+            if len(waiting) > threads:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def pack(files: Iterable[Path], target: Path) -> None:

@@ -3,9 +3,23 @@
 import tempfile
 from pathlib import Path
 
-from .browser import LAPTOP, PATIENCE, PHONE, ROOT, chromium, running_page, upload
+from playwright.sync_api import Page
+
+from .browser import LAPTOP, PATIENCE, PHONE, ROOT, chromium, coloured, running_page, upload
 
 SHOTS = {"light": LAPTOP, "dark": LAPTOP, "phone": PHONE}
+
+
+def correct(page: Page) -> None:
+    """Open the palette at a place of an example."""
+    page.get_by_role("button", name="astronaut").click()
+    coloured(page)
+    page.get_by_role("button", name="Correct colours").click()
+    stage = page.locator(".stage").bounding_box()
+    assert stage
+    x, y = stage["x"] + stage["width"] * 0.42, stage["y"] + stage["height"] * 0.75
+    page.mouse.click(x, y)
+    page.locator(".swatch").first.wait_for()
 
 
 def main() -> None:
@@ -21,7 +35,11 @@ def main() -> None:
             context.set_default_timeout(PATIENCE)
             page = context.new_page()
             page.goto(url)
-            upload(page, ROOT / "examples" / "temple.jpg")
+            coloured(page)
+            if name == "dark":
+                correct(page)
+            if name == "phone":
+                upload(page, ROOT / "examples" / "temple.jpg")
             page.wait_for_timeout(2000)  # pictures fade in
             page.screenshot(path=ROOT / "docs" / f"page-{name}.png")
             context.close()

@@ -273,6 +273,7 @@ def test_readme_mcp(url: str) -> None:
             tools = {tool.name: tool for tool in (await session.list_tools()).tools}
             colourise = next(t for name, t in tools.items() if name.endswith("colourise"))
             assert "plausible colours" in (colourise.description or "")
+            assert any(name.endswith("suggest") for name in tools)
             assert not any("many" in name for name in tools)  # it could not be called
             answer = await session.call_tool(
                 colourise.name, {"photo": f"data:image/jpeg;base64,{data}"}

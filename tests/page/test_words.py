@@ -6,7 +6,7 @@ import re
 import gradio as gr
 
 from colouriser import PhotoError
-from colouriser.page.words import ERRORS, TEXTS, said, shown
+from colouriser.page.words import ERRORS, TEXTS, VIEWER, said, shown
 
 from ..conftest import ROOT
 
@@ -63,3 +63,17 @@ def test_names_from_outside_are_no_markup() -> None:
 def test_texts_are_files_of_their_own() -> None:
     names = {path.name for path in (ROOT / "colouriser" / "page" / "texts").iterdir()}
     assert names == {f"{language}.json" for language in TEXTS}
+
+
+def test_the_viewer_has_all_its_words_and_no_others() -> None:
+    folder = ROOT / "colouriser" / "page" / "viewer"
+    html, script = ((folder / f"viewer.{kind}").read_text() for kind in ("html", "js"))
+    wanted = set(re.findall(r'data-(?:text|name)="(\w+)"', html))
+    wanted |= set(re.findall(r'(?:texts\.|say\(")(\w+)', script)) - {"en"}
+    wanted |= set(re.findall(r'working\("(\w+)"\)', script))
+    wanted |= {"red", "brown", "orange", "yellow", "green", "turquoise", "blue", "violet", "pink"}
+    wanted |= {"grey_", "light", "dark"}  # which nameOf puts together
+    wanted |= {key for key in VIEWER["en"] if key.startswith("example_")}
+    assert wanted == set(VIEWER["en"]) == set(VIEWER["de"])
+    for key, text in VIEWER["en"].items():
+        assert fields(VIEWER["de"][key]) == fields(text), key
