@@ -3,9 +3,10 @@
     python benchmarks/colourise.py
 
 Prints, for each size, the median seconds of every step over some repetitions, the whole as a
-multiple of only decoding the file and encoding the result with Pillow, and the peak memory of a
-process that colours it. Each size runs in a process of its own. Times of single steps depend on the
-machine and its load; the multiple hardly does.
+multiple of only decoding the file and encoding the result with Pillow, the bytes of the result as a
+multiple of the photograph's, and the peak memory of a process that colours it. Each size runs in a
+process of its own. Times of single steps depend on the machine and its load; the multiple hardly
+does.
 """
 
 import argparse
@@ -66,6 +67,7 @@ def measure(path: Path, repetitions: int) -> dict[str, float]:
         row.append(clock())
         write(colour, out, photo)
         rows.append([*row, clock()])
+    out_bytes = out.stat().st_size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for row in rows:  # afterwards: it is not ours, so it must not count in the peak
         clock = Clock()
@@ -77,7 +79,8 @@ def measure(path: Path, repetitions: int) -> dict[str, float]:
         statistics.median(column) for column in zip(*rows[1:], strict=True)
     ]  # first: warm-up
     names = (*STEPS, "Pillow decode", "Pillow encode")
-    return dict(zip(names, medians, strict=True)) | {"peak": peak}
+    share = out_bytes / path.stat().st_size
+    return dict(zip(names, medians, strict=True)) | {"peak": peak, "bytes": share}
 
 
 def main() -> None:
@@ -88,8 +91,8 @@ def main() -> None:
     if options.measure:
         json.dump(measure(options.measure, options.repetitions), sys.stdout)
         return
-    print(f"| megapixels | {' s | '.join(STEPS)} s | of decode + encode alone | peak MB |")
-    print("|---" * (len(STEPS) + 3) + "|")
+    print(f"| megapixels | {' s | '.join(STEPS)} s | of decode + encode alone | bytes | peak MB |")
+    print("|---" * (len(STEPS) + 4) + "|")
     for megapixels, size in SIZES.items():
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "photograph.jpg"
@@ -100,7 +103,10 @@ def main() -> None:
         whole = sum(row[step] for step in STEPS)
         ratio = whole / (row["Pillow decode"] + row["Pillow encode"])
         seconds = " | ".join(f"{row[step]:.3f}" for step in STEPS)
-        print(f"| {megapixels} | {seconds} | {ratio:.2f} | {row['peak']:.0f} |", flush=True)
+        print(
+            f"| {megapixels} | {seconds} | {ratio:.2f} | {row['bytes']:.2f} | {row['peak']:.0f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

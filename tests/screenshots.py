@@ -1,9 +1,15 @@
-"""The screenshots of docs/, on a laptop in light and dark and on a phone: `make screenshots`."""
+"""The pictures of README and of links to the page: a portrait before and after, and screenshots on a
+laptop in light and dark and on a phone. `make screenshots`
+"""
 
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page
+
+from colouriser import Colouriser
+from colouriser.page.head import PICTURE
 
 from .browser import LAPTOP, PATIENCE, PHONE, ROOT, chromium, coloured, running_page, upload
 
@@ -22,7 +28,19 @@ def correct(page: Page) -> None:
     page.locator(".swatch").first.wait_for()
 
 
+def portrait() -> None:
+    """Grace Hopper, before and after."""
+    with Image.open(ROOT / "examples" / "hopper.jpg") as opened:
+        grey = opened.convert("L")
+    both = Image.new("RGB", (2 * grey.width, grey.height))
+    both.paste(grey.convert("RGB"))
+    both.paste(Colouriser.load().colourise(grey), (grey.width, 0))
+    for path in (ROOT / "docs" / "portrait.jpg", PICTURE):
+        both.save(path, quality=90)
+
+
 def main() -> None:
+    portrait()
     with (
         tempfile.TemporaryDirectory() as folder,
         running_page(Path(folder)) as url,

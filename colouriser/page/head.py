@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .words import TEXTS
 
-PICTURE = Path(__file__).parent / "preview.jpg"  # made by `make figures`
+PICTURE = Path(__file__).parent / "preview.jpg"  # made by `make screenshots`
 THEIRS = re.compile(rb'<meta\s+(?:property="og:|name="(?:twitter|description))[^>]*>')
 
 

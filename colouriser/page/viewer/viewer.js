@@ -145,6 +145,13 @@ function fail(error) {
   $(".working").hidden = true;
 }
 
+// There is no photograph to be seen, only a message.
+function nothing() {
+  root.dataset.state = "error";
+  before.replaceChildren();
+  after.replaceChildren();
+}
+
 function working(key) {
   $(".message").hidden = true;
   $(".working").textContent = texts[key];
@@ -157,6 +164,7 @@ async function colour() {
   running = true;
   do {
     again = false;
+    if (!photo.path && !photo.example) break; // it is still being sent; then this is called again
     const turn = asked, isCurrent = () => turn === asked;
     working("working");
     try {
@@ -167,7 +175,7 @@ async function colour() {
     } catch (error) {
       if (!isCurrent()) { again = true; continue; }
       fail(error);
-      if (root.dataset.state === "working") root.dataset.state = "error";
+      if (root.dataset.state === "working") nothing();
     }
   } while (again);
   running = false;
@@ -237,7 +245,7 @@ async function showUnsure() {
 
 function start(next, url) {
   asked += 1;
-  photo = {width: 3, height: 2, ...next};
+  photo = {width: photo?.width ?? 3, height: photo?.height ?? 2, ...next};
   shown = null;
   [zoom, variant, reference, pins, past, future] = [0, 0, null, [], [], []];
   $(".strength").value = USUAL.strength;
@@ -255,13 +263,15 @@ function start(next, url) {
   $(".badge").textContent = texts.example;
   $(".back").hidden = !next.many;
   root.dataset.state = "working";
-  root.dataset.grey = "";
   const turn = asked, isCurrent = () => turn === asked && !shown;
   const first = url ? look(url) : ask("look", wish()).then(({file}) => look(address(file)));
   first.catch(() => {}); // the answer in colour will say what is wrong
   async function look(source) {
     const [width, height] = await sizeOf(source);
-    if (isCurrent()) { Object.assign(photo, {width, height}); await show(source, isCurrent); }
+    if (!isCurrent()) return;
+    root.dataset.grey = "";
+    Object.assign(photo, {width, height});
+    await show(source, isCurrent);
   }
   colour();
 }
@@ -281,23 +291,22 @@ async function take(files) {
   const turn = asked;
   working("sending");
   $(".download").disabled = true;
-  let seen = null;
-  try { await sizeOf(local); seen = local; } catch { /* TIFF, HEIC: the server shows it */ }
+  let size = null;
+  try { size = await sizeOf(local); } catch { /* TIFF, HEIC: the server shows it */ }
   if (turn !== asked) return;
   root.dataset.state = "working";
-  if (seen) {
-    [photo, shown, zoom, pins] = [{width: 3, height: 2}, null, 0, []];
+  if (size) {
+    [photo, shown, zoom, pins] = [{width: size[0], height: size[1]}, null, 0, []];
     root.dataset.grey = "";
     listPins();
-    [photo.width, photo.height] = await sizeOf(local);
     await show(local, () => turn === asked);
     $(".working").hidden = false;
   }
   try {
     const {path} = await upload(file);
-    if (turn === asked) start({path, name: file.name}, seen);
+    if (turn === asked) start({path, name: file.name}, size && local);
   } catch (error) {
-    if (turn === asked) { root.dataset.state = "error"; fail(new Error(say("not_sent", {reason: error.message}))); }
+    if (turn === asked) { nothing(); fail(new Error(say("not_sent", {reason: error.message}))); }
   }
 }
 
@@ -606,6 +615,8 @@ $(".remove").onclick = () => {
   if (pin?.colour) change(pins.filter((p) => p !== pin));
 };
 $(".close").onclick = closePalette;
+$(".message").onclick = dismiss;
+function dismiss() { if (root.dataset.state === "done") $(".message").hidden = true; }
 $(".back").onclick = () => document.querySelectorAll("[role=tab]")[1].click();
 $(".choose").onclick = () => $(".file").click();
 $(".file").onchange = (event) => { take([...event.target.files]); event.target.value = ""; };
@@ -686,7 +697,7 @@ document.addEventListener("paste", (event) => {
   take(files);
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") { closePalette(); stopCamera(); }
+  if (event.key === "Escape") { closePalette(); stopCamera(); dismiss(); }
   if (!correcting || root.offsetParent === null || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
   event.preventDefault();
   if (event.shiftKey) step(future, past); else step(past, future);
