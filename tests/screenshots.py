@@ -1,5 +1,5 @@
-"""The pictures of README and of links to the page: a portrait before and after, and screenshots on a
-laptop in light and dark and on a phone. `make screenshots`
+"""The pictures of README and of links to the page: a portrait before and after, and screenshots on
+a laptop in light and dark and on a phone. `make screenshots`
 """
 
 import tempfile
