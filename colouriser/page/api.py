@@ -142,6 +142,11 @@ def api(studio: Studio) -> None:
         except ColouriserError as error:
             raise told(error) from error
 
+    def model() -> str:
+        """Which model is live, and why it is not the one that was asked for, if it is not."""
+        live = studio.live
+        return f"{live.colouriser.name}. {live.notice or ''}".strip()
+
     # Gradio's MCP cannot pass lists of files: one tool call colours one photograph.
     colourise_many._mcp_type = "none"  # type: ignore[attr-defined]
 
@@ -170,6 +175,10 @@ def api(studio: Studio) -> None:
     count = gr.Number(SUGGESTIONS.usual, visible=False, label="n")
     answer = [gr.JSON(visible=False)]
     _endpoint(suggest, "colour", AT_ONCE, [file(), *spot, count, hints()], answer)
+    # For those who look after a page; it is not listed.
+    gr.Button(visible=False).click(
+        model, None, gr.Textbox(visible=False), api_name="model", api_visibility="undocumented"
+    )
     outputs = [file(), gr.JSON(visible=False)]
     _endpoint(colourise_many, "many", 1, [file(several=True), *settings()], outputs)
 
