@@ -37,7 +37,8 @@ def test_bundled_model_has_its_evaluation_which_the_card_repeats() -> None:
     for result in evaluation.values():
         assert result["split"] == "test"
         assert f"n = {result['n']}" in card
-        for rows in (result["rows"], result["worn"]["rows"]):
+        worn = [result["worn"]["rows"]] if "worn" in result else []
+        for rows in (result["rows"], *worn):
             for row in ("grey", "generator", "gan"):
                 for name in names:
                     assert f"{rows[row][name]:.4g}" in card
