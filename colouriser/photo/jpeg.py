@@ -12,6 +12,7 @@ import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ UPRIGHT_TO_STORED = {  # the inverse of an EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
+
+
+ONE_AT_A_TIME = Lock()  # jpeglib is not safe with threads
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,6 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
     Raises:
         OSError, ValueError: the file cannot be read this way.
     """
-    import jpeglib  # when it is needed: it loads libraries of its own
-
-    jpeglib.version.set("turbo210")  # the fastest of those that it brings
     stored = colour
     if jpeg.orientation != 1:
         stored = colour.transpose(UPRIGHT_TO_STORED[jpeg.orientation])
@@ -105,15 +106,25 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
         source, chroma, target = (str(Path(folder) / f"{name}.jpg") for name in "abc")
         Path(source).write_bytes(jpeg.data)
         small.save(chroma, "JPEG", quality=QUALITY, subsampling=0)
-        old, new = jpeglib.read_dct(source), jpeglib.read_dct(chroma)
-        if (old.width, old.height) != stored.size:
-            raise ValueError("its sizes do not agree")
-        tables = np.stack([old.qt[old.quant_tbl_no[0]], new.qt[new.quant_tbl_no[1]]])
-        made = jpeglib.from_dct(old.Y, new.Cb, new.Cr, qt=tables, quant_tbl_no=[0, 1, 1])
-        made.width, made.height = stored.size  # it takes whole blocks
-        made.samp_factor = np.array([[factor, factor], [1, 1], [1, 1]])
-        made.write_dct(target)
+        with ONE_AT_A_TIME:
+            _join(source, chroma, target, stored.size, factor)
         return _with_header(Path(target).read_bytes(), header)
+
+
+def _join(source: str, chroma: str, target: str, size: tuple[int, int], factor: int) -> None:
+    """Write a JPEG of this size with the luma of one file and the chroma of another, in which it is
+    `factor` times as small."""
+    import jpeglib  # when it is needed: it loads libraries of its own
+
+    jpeglib.version.set("turbo210")  # the fastest of those that it brings
+    old, new = jpeglib.read_dct(source), jpeglib.read_dct(chroma)
+    if (old.width, old.height) != size:
+        raise ValueError("its sizes do not agree")
+    tables = np.stack([old.qt[old.quant_tbl_no[0]], new.qt[new.quant_tbl_no[1]]])
+    made = jpeglib.from_dct(old.Y, new.Cb, new.Cr, qt=tables, quant_tbl_no=[0, 1, 1])
+    made.width, made.height = size  # it takes whole blocks
+    made.samp_factor = np.array([[factor, factor], [1, 1], [1, 1]])
+    made.write_dct(target)
 
 
 def _with_header(data: bytes, header: bytes) -> bytes:

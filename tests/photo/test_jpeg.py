@@ -3,6 +3,7 @@
 import io
 import itertools
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,12 @@ def test_the_luma_that_is_seen(cat: Image.Image, tmp_path: Path) -> None:
         np.asarray(photo.read(tmp_path / "out.jpg").luma, int) - np.asarray(read.luma, int)
     )
     assert (error > 2).mean() < 0.01  # only where a colour does not exist at its luma
+
+
+def test_several_threads_may_write(cat: Image.Image, tmp_path: Path) -> None:
+    source = write_jpeg(cat, tmp_path / "in.jpg")
+    alone = coloured(source, tmp_path / "alone.jpg").read_bytes()
+    targets = [tmp_path / f"{index}.jpg" for index in range(100)]
+    with ThreadPoolExecutor(4) as pool:
+        results = pool.map(lambda target: coloured(source, target).read_bytes(), targets)
+        assert set(results) == {alone}
