@@ -11,12 +11,15 @@ from huggingface_hub import constants
 from ..errors import ColouriserError
 from ..hub import Found
 from .controls import called
-from .one import PICTURES
+from .keep import EXAMPLES
 from .studio import Settings, Studio, Wish
 from .words import texts
 
 HOST = "COLOURISER_HOST"  # environment variable: who runs this copy, and how to reach them
-GOOD, BAD = ("hopper", "temple", "astronaut"), ("coffee", "flower")  # examples that are shown
+GOOD, BAD = (
+    ("hopper", "temple", "astronaut", "cat"),
+    ("coffee", "flower"),
+)  # examples that are shown
 
 
 def about(studio: Studio, tab: gr.Tab) -> None:
@@ -46,7 +49,7 @@ def about(studio: Studio, tab: gr.Tab) -> None:
 def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, str]) -> str:
     """Examples as the live model colours them, beside themselves in grey."""
     figures = []
-    for file in (path for path in PICTURES if path.stem in names):
+    for file in (EXAMPLES / f"{name}.jpg" for name in names):
         kept = studio.kept.get(("about", file, studio.live.colouriser.name))
         if kept is None or not all(path.exists() for path in kept):
             kept = (studio.grey(file), studio.preview(file, Wish(), Settings()))

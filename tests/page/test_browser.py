@@ -503,7 +503,7 @@ def test_what_is_done_stays_when_many_are_cancelled(
 def test_about(page: Page) -> None:
     page.get_by_role("tab", name="About").click()
     expect(page.get_by_role("heading", name="Privacy")).to_be_visible()
-    expect(page.locator("#pictures img")).to_have_count(10)
+    expect(page.locator("#pictures img")).to_have_count(12)
     page.wait_for_function(
         "[...document.querySelectorAll('#pictures img')].every(i => i.complete && i.naturalWidth)"
     )
