@@ -28,7 +28,7 @@ SHORT = replace(RECIPES["cpu"], generator_epochs=1, small_epochs=1, fakes=4, wat
 VARIANTS = {
     "as in the recipe": SHORT,
     "without the palette's loss": replace(SHORT, palette_weight=0.0),
-    "rare colours not weighted up": replace(SHORT, rarity=0.0),
+    "rare colours not weighted up": replace(SHORT, rarity=1.0),
     "without hints": replace(SHORT, hints=HintConfig(share=0.0)),
     "no things recoloured": replace(SHORT, hints=HintConfig(recoloured=0.0)),
     "mean squared error": replace(SHORT, pixel_loss="mse"),

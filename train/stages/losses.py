@@ -40,7 +40,8 @@ class PaletteError:
     Args:
         generator: whose palette it is.
         frequencies: of the cells in the photographs, float K; all alike unless given.
-        rarity: 0 for no difference between rare and frequent colours, 1 for the greatest.
+        rarity: 1 for no difference between rare and frequent colours; toward 0, which it must not
+            reach, colours count by how rare they are (λ of Zhang et al. 2016).
     """
 
     def __init__(
