@@ -29,9 +29,7 @@ class Recipe:
     generator_size: int = 192  # crops of the other epochs: where things end
     pixel_loss: str = "psnr"  # or "mse"; mse is ruled by the few very colourful photographs
     palette_weight: float = 0.5  # of the palette's cross-entropy, about 3; of psnr, for a decibel
-    rarity: float = (
-        0.9  # 1: all colours count alike; toward 0 rare ones more, and it doubts every grey
-    )
+    rarity: float = 0.9  # 1: all colours count alike; toward 0 rare ones more, at the cost of grey
     hints: HintConfig = HintConfig()
     generator_rate: float = 1e-3
     encoder_share: float = 0.3  # of the rate for the encoder: it already knows what things are
