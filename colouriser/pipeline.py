@@ -51,6 +51,7 @@ class Prediction:
     palette: Tensor  # float K×H/4×W/4, probabilities of the cells; K is 0 for weights of before
     cells: Tensor  # float K×2 (Cb, Cr)
     coefficients: Tensor  # float 4×H/2×W/2, of the guided filter (guide.guided_filter)
+    patches: tuple[Patch, ...] = ()  # the hints and borrowed colours that it was given
 
     def suggest(self, x: float, y: float, n: int = int(SUGGESTIONS.usual)) -> list[Suggestion]:
         """Likely colours at a place, see `Colouriser.suggest`."""
@@ -256,10 +257,11 @@ class Colouriser:
     def predict_variants(
         self, prediction: Prediction, n: int, seed: int = 0
     ) -> Iterator[Prediction]:
-        """Predictions of variants, see `variants`, one at a time as they are asked for."""
+        """Predictions of variants, see `variants`, one at a time as they are asked for. What hints
+        `prediction` was given holds in all of them."""
         small = (prediction.luma.shape[3], prediction.luma.shape[2])
         for hints in prediction.variants(n, seed):
-            found = patches(hints, prediction.size, small)
+            found = [*patches(hints, prediction.size, small), *prediction.patches]
             yield self._predict(prediction.size, prediction.luma, found)
 
     @staticmethod
@@ -310,7 +312,7 @@ class Colouriser:
                 model=self.name,
             )
         cells = self.generator.cells.cpu()
-        return Prediction(size, small, chroma, likely, cells, coefficients)
+        return Prediction(size, small, chroma, likely, cells, coefficients, tuple(found))
 
     def _borrowed(
         self, small: Tensor, reference: Image.Image, detail: float, strength: float

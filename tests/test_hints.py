@@ -180,6 +180,15 @@ def test_variants(hinted: Colouriser, cat: Image.Image) -> None:
             hinted.variants(cat, n)
 
 
+def test_variants_keep_what_was_hinted(hinted: Colouriser, cat: Image.Image) -> None:
+    usual = hinted.predict(cat.convert("L"), hints=[Hint(200, 150, "#3050a0", 6)])
+    (patch,) = usual.patches
+    row, column = (round((s.start + s.stop - 1) / 4) for s in (patch.rows, patch.columns))
+    wanted = torch.tensor(Hint(0, 0, "#3050a0").chroma)
+    for variant in hinted.predict_variants(usual, 4):
+        assert (variant.chroma[0, :, row, column] - wanted).abs().max() < 0.02
+
+
 def test_a_reference_gives_its_colours(hinted: Colouriser, astronaut: Image.Image) -> None:
     grey = astronaut.convert("L")
     plain = chroma(hinted.colourise(grey))
