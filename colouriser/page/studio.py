@@ -3,7 +3,7 @@ the network said of it, so that a change answers at once."""
 
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from ..settings import (
     check_choice,
     check_switch,
 )
-from .keep import check_room, place
+from .keep import WORK, check_room, place
 
 try:
     import spaces  # on Spaces with ZeroGPU
@@ -129,7 +129,7 @@ class Studio:
     """Colours uploads with the model of the moment."""
 
     def __init__(self, live: Live) -> None:
-        self.live, self.guard, self.kept = live, Guard(), Kept(KEPT_BYTES)
+        self.live, self.guard, self.kept = live, Guard(WORK), Kept(KEPT_BYTES)
         self.places = BoundedSemaphore(AT_ONCE)
 
         def predict(luma: Image.Image, *values: Any) -> tuple[str, Prediction]:
@@ -163,12 +163,8 @@ class Studio:
         """
         key = ("view", file)
         if (kept := self.kept.get(key)) is None:
-            try:
-                entry = Entry(file.name, file)
-                kept = self.guard(time.monotonic() + SECONDS, view_entry, entry)
-            except ColouriserError as error:
-                error.of(file.name)
-                raise
+            entry = Entry(file.name, file)
+            kept = self._within(time.monotonic(), file.name, view_entry, entry)
             self.kept.put(key, kept, kept.nbytes)
         return kept
 
@@ -186,7 +182,7 @@ class Studio:
             hints = [_scaled(hint, scale, view.luma.size) for hint in wish.hints]
             if wish.variant:
                 usual = self.answer(file, Wish(reference=wish.reference, strength=wish.strength))
-                hints = usual.variants(max(COLOURINGS, wish.variant))[int(wish.variant) - 1] + hints
+                hints = usual.variants(int(wish.variant))[-1] + hints
             other = self.reference(wish.reference) if wish.reference else None
             _, kept = self.predict(view.luma, DETAIL.usual, hints, other, wish.strength)
             self.kept.put(key, kept, kept.nbytes)
@@ -200,7 +196,7 @@ class Studio:
         """
         key = ("reference", file)
         if (kept := self.kept.get(key)) is None:
-            kept = fit(self.guard(time.monotonic() + SECONDS, read_picture, file), REFERENCE)
+            kept = fit(self._within(time.monotonic(), file.name, read_picture, file), REFERENCE)
             self.kept.put(key, kept, 3 * kept.width * kept.height)
         return kept
 
@@ -252,26 +248,31 @@ class Studio:
             ColouriserError: it cannot be read, or the wish cannot be granted.
         """
         started = time.monotonic()
-        try:
-            photo = self.guard(started + SECONDS, read_entry, entry)
-        except ColouriserError as error:
-            error.of(entry.name)
-            raise
-        other = self.reference(wish.reference) if wish.reference else None
-        model, prediction = self.predict(
-            photo.luma, settings.detail, wish.hints, other, wish.strength
-        )
-        if wish.variant:
-            hints = prediction.variants(max(COLOURINGS, wish.variant))[int(wish.variant) - 1]
-            model, prediction = self.predict(
-                photo.luma, settings.detail, [*hints, *wish.hints], other, wish.strength
-            )
+        photo = self._within(started, entry.name, read_entry, entry)
+        model, prediction = self._predicted(photo, settings, wish)
         return self._result(entry.name, photo, prediction, settings, model, started)
+
+    def variants(self, entry: Entry, settings: Settings, wish: Wish, n: int) -> Iterator[Result]:
+        """Colour a photograph at full size in n other ways, one at a time as they are asked for.
+
+        Raises:
+            ColouriserError: it cannot be read, or the wish cannot be granted.
+        """
+        photo = self._within(time.monotonic(), entry.name, read_entry, entry)
+        _, usual = self._predicted(photo, settings, wish)
+        for hints in usual.variants(n):
+            started, more = time.monotonic(), replace(wish, hints=(*hints, *wish.hints))
+            model, prediction = self._predicted(photo, settings, more)
+            yield self._result(entry.name, photo, prediction, settings, model, started)
+
+    def _predicted(self, photo: Photo, settings: Settings, wish: Wish) -> tuple[str, Prediction]:
+        other = self.reference(wish.reference) if wish.reference else None
+        return self.predict(photo.luma, settings.detail, wish.hints, other, wish.strength)
 
     def finish(self, file: Path, wish: Wish, settings: Settings) -> Result:
         """Colour a photograph at full size as its preview is."""
         started, answer = time.monotonic(), self.answer(file, wish)
-        photo = self.guard(started + SECONDS, read_entry, Entry(file.name, file))
+        photo = self._within(started, file.name, read_entry, Entry(file.name, file))
         model = self.live.colouriser.name
         return self._result(file.name, photo, answer, settings, model, started)
 
@@ -286,10 +287,8 @@ class Studio:
     ) -> Result:
         colour = Colouriser.merge(photo.luma, prediction, settings.vividness, settings.temperature)
         if settings.mark:
-            colour, photo = (
-                mark(colour),
-                replace(photo, jpeg=None),
-            )  # its luma is no longer the same
+            colour = mark(colour)
+            photo = replace(photo, jpeg=None)  # its luma is no longer the same
         return Result(name, photo, colour, model, started, time.monotonic() - started)
 
     def save(self, result: Result, settings: Settings, folder: Path, stem: str = "") -> Path:
@@ -301,13 +300,18 @@ class Studio:
         check_room()
         suffix = ".png" if settings.format == "png" else result.photo.suffix
         path = folder / f"{stem or short_stem(result.name)}-colourised{suffix}"
-        deadline = result.started + SECONDS
-        try:
-            self.guard(deadline, write, result.colour, path, result.photo, settings.position)
-        except ColouriserError as error:
-            error.of(result.name)
-            raise
+        values = (result.colour, path, result.photo, settings.position)
+        self._within(result.started, result.name, write, *values)
         return path
+
+    def _within(self, started: float, name: str, function: Callable[..., Any], *values: Any) -> Any:
+        """Call a function in another process, which has 30 seconds since `started`; what goes wrong
+        is said of the photograph of this name."""
+        try:
+            return self.guard(started + SECONDS, function, *values)
+        except ColouriserError as error:
+            error.of(name)
+            raise
 
     # Many photographs.
 

@@ -6,9 +6,11 @@ process. Here it runs in another, which is killed when its time is over.
 
 import multiprocessing
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,8 +25,10 @@ class Guard:
     """Runs functions in processes of their own, which are kept for the next call. May be used from
     any thread; each call has a process for itself."""
 
-    def __init__(self) -> None:
-        self.idle, self.lock = list[Worker](), Lock()
+    def __init__(self, temporary: Path | None = None) -> None:
+        """A guard whose processes write their temporary files into a folder; it has to be cleaned
+        by who gave it, since a process that is killed leaves them there."""
+        self.idle, self.lock, self.temporary = list[Worker](), Lock(), temporary
 
     def warm(self) -> None:
         """Have a process ready: starting one takes half a second."""
@@ -61,15 +65,15 @@ class Guard:
                 if worker.process.is_alive():
                     return worker
                 worker.stop()
-        return Worker()
+        return Worker(self.temporary)
 
 
 class Worker:
     """A process that runs one function after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, temporary: Path | None) -> None:
         self.connection, other = CONTEXT.Pipe()
-        self.process = CONTEXT.Process(target=_work, args=(other,), daemon=True)
+        self.process = CONTEXT.Process(target=_work, args=(other, temporary), daemon=True)
         self.process.start()
         other.close()  # or a process that died would not be noticed
 
@@ -93,7 +97,8 @@ class Worker:
         self.connection.close()
 
 
-def _work(connection: Connection) -> None:
+def _work(connection: Connection, temporary: Path | None) -> None:
+    tempfile.tempdir = str(temporary) if temporary else None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started this
     while True:
         try:

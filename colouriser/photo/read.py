@@ -127,7 +127,7 @@ def read_picture(source: str | Path) -> Image.Image:
     name = Path(source).name
     with _explained(name), _open(source) as file, Image.open(file, formats=READABLE) as image:
         _check_size(image.size)
-        _check_scans(image.format, file)
+        _check_scans(_jpeg_data(image.format, file))
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         return _to_srgb(image).convert("RGB")
@@ -166,13 +166,16 @@ def _explained(name: str) -> Iterator[None]:
 def _read(file: BinaryIO, name: str) -> Photo:
     with Image.open(file, formats=READABLE) as image:
         _check_size(image.size)
-        _check_scans(image.format, file)
+        data = _jpeg_data(image.format, file)
+        _check_scans(data)
         # Whether there are several is told by the first; to count them would mean to visit all.
         several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
         if several:
             log.warning("%s: %s", name, SEVERAL)
         suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
-        jpeg, profile = _jpeg(image, file, name), "icc_profile" in image.info
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+        jpeg = whose_luma_stays(image, data, turned, name) if data else None
+        profile = "icc_profile" in image.info
         image.load()
         exif, gps = kept_exif(image.getexif()), position(image.getexif())
         ImageOps.exif_transpose(image, in_place=True)
@@ -185,25 +188,20 @@ def _read(file: BinaryIO, name: str) -> Photo:
         return Photo(luma, suffix, alpha, exif, gps, dpi, original, several, jpeg)
 
 
-def _jpeg(image: Image.Image, file: BinaryIO, name: str) -> Jpeg | None:
-    if image.format not in ("JPEG", "MPO"):
-        return None
+def _jpeg_data(file_format: str | None, file: BinaryIO) -> bytes:
+    """All of a JPEG's file; nothing of others."""
+    if file_format not in ("JPEG", "MPO"):
+        return b""
     before = file.tell()
     file.seek(0)
     data = file.read()
     file.seek(before)
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return whose_luma_stays(image, data, orientation, name)
+    return data
 
 
-def _check_scans(file_format: str | None, file: BinaryIO) -> None:
+def _check_scans(data: bytes) -> None:
     """Refuse a JPEG with so many scans that decoding it would take for ever."""
-    if file_format not in ("JPEG", "MPO"):
-        return
-    before = file.tell()
-    file.seek(0)
-    data, place, scans = file.read(), 2, 0
-    file.seek(before)
+    place, scans = 2, 0
     while (found := MARKER.search(data, place)) and scans <= MAX_SCANS:
         marker, place = data[found.end() - 1], found.end()
         if marker == END_OF_IMAGE:  # what follows, a phone's film for example, is not read

@@ -86,10 +86,11 @@ def write(
     try:
         try:
             gps = photo.position if photo and position else {}
-            data = _encode(colour, file_format, options, photo, photo.exif if photo else None, gps)
+            exif = photo.exif if photo else None
+            data = _encode(colour, file_format, options, photo, exif, gps, path)
         except Exception as error:  # EXIF that was read but cannot be written in this format
             log.warning("%s: written without EXIF (%s)", path.name, reason(error))
-            data = _encode(colour, file_format, options, photo, Image.Exif(), {})
+            data = _encode(colour, file_format, options, photo, Image.Exif(), {}, path)
         write_atomically(path, lambda file: file.write(data))
     except Exception as error:
         raise PhotoError("not_written", "cannot be written ({reason})", reason=reason(error)).of(
@@ -104,18 +105,16 @@ def _encode(
     photo: Photo | None,
     exif: Image.Exif | None,
     gps: dict[int, Any],
+    path: Path,
 ) -> bytes | memoryview:
-    jpeg = photo.jpeg if photo and file_format == "JPEG" else None
-    if photo and exif is not None:
-        orientation = jpeg.orientation if jpeg else 1
-        options = options | save_options(exif, gps, file_format, orientation)
-    if jpeg:
-        header = header_of(options)
+    if photo and photo.jpeg and exif is not None and file_format == "JPEG":
+        metadata = save_options(exif, gps, file_format, photo.jpeg.orientation)
+        header = header_of(options | metadata)
         try:
-            return keep_luma(jpeg, image, header)
+            return keep_luma(photo.jpeg, image, header)
         except (OSError, ValueError, KeyError, IndexError) as error:
-            log.warning(ANEW, "JPEG", f"it cannot be read in parts ({reason(error)})")
-            options = options | save_options(exif or Image.Exif(), gps, file_format)
+            log.warning(ANEW, path.name, f"it cannot be read in parts ({reason(error)})")
+    metadata = save_options(exif, gps, file_format) if exif is not None else {}
     buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
+    image.save(buffer, file_format, **options | metadata)
     return buffer.getbuffer()

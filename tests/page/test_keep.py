@@ -4,13 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from colouriser import ColouriserError
+from colouriser.live import Live
 from colouriser.page import keep
+from colouriser.page.studio import Studio
 
 from ..conftest import ROOT
 
@@ -24,6 +28,11 @@ def test_old_files_are_swept_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     keep.sweep(time.time() + 60)
     assert not (tmp_path / "hash").exists()
     assert tmp_path.exists()
+
+
+def test_what_a_killed_process_leaves_is_in_the_folder_too(cat: Image.Image) -> None:
+    studio = Studio(Live(None, cat))
+    assert studio.guard(time.monotonic() + 60, tempfile.gettempdir) == str(keep.WORK)
 
 
 CLAIM = "from colouriser.page import keep; print(keep.FOLDER, flush=True); input()"
