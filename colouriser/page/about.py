@@ -16,10 +16,8 @@ from .studio import Settings, Studio, Wish
 from .words import texts
 
 HOST = "COLOURISER_HOST"  # environment variable: who runs this copy, and how to reach them
-GOOD, BAD = (
-    ("hopper", "temple", "astronaut", "cat"),
-    ("coffee", "flower"),
-)  # examples that are shown
+GOOD = ("hopper", "temple", "astronaut", "cat")  # examples that are shown
+BAD = ("coffee", "flower")  # and those that often fail
 
 
 def about(studio: Studio, tab: gr.Tab) -> None:
@@ -31,7 +29,7 @@ def about(studio: Studio, tab: gr.Tab) -> None:
         words, live = texts(request), studio.live
         said = words["about_text"].format(
             model=html.escape(called(live.colouriser.name, words)),
-            card=_card(live.found, text),
+            card=words["card"].format(address=card) if (card := _card(live.found, text)) else "",
             host=html.escape(os.environ.get(HOST, "").strip() or words["no_host"]),
             version=metadata.version("colouriser"),
         )
@@ -50,10 +48,11 @@ def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, st
     """Examples as the live model colours them, beside themselves in grey."""
     figures = []
     for file in (EXAMPLES / f"{name}.jpg" for name in names):
-        kept = studio.kept.get(("about", file, studio.live.colouriser.name))
+        key = ("about", file, studio.live.colouriser.name)
+        kept = studio.kept.get(key)
         if kept is None or not all(path.exists() for path in kept):
             kept = (studio.grey(file), studio.preview(file, Wish(), Settings()))
-            studio.kept.put(("about", file, studio.live.colouriser.name), kept, 0)
+            studio.kept.put(key, kept, 0)
         label = words[f"example_{file.stem}"]
         images = "".join(
             f'<img src="gradio_api/file={quote(str(path))}" alt="{label}, {words[word]}">'
@@ -64,12 +63,12 @@ def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, st
 
 
 def _card(found: Found, component: gr.Markdown) -> str:
-    """The address of the model's card, where its numbers are."""
+    """The address of the model's card, where its numbers are, if it has one."""
     if found.commit:
         return f"{constants.ENDPOINT}/{found.name.partition('@')[0]}"
     card = found.folder / "README.md"
     if not card.is_file():
-        return "https://github.com/jantic/DeOldify"
+        return ""
     # A model's folder is not served; a copy of the card is.
     copy = component.move_resource_to_block_cache(str(card))
     return f"gradio_api/file={quote(str(copy))}"

@@ -1,12 +1,11 @@
 """Endpoints for programs: /colourise, /suggest and /colourise_many. The first two are also tools
 for language models (MCP)."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ..batch import Entry, pack
+from ..batch import Entry, pack, short_stem
 from ..errors import ColouriserError
 from ..hints import hints_from
 from ..settings import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS
@@ -62,16 +61,18 @@ def api(studio: Studio) -> None:
             other = None if reference is None else uploaded(reference)
             if variants != 0:
                 VARIANTS.check("variants", variants)
-            wishes = [
-                Wish(tuple(hints_from(hints or [])), number, other, strength)
-                for number in (range(1, int(variants) + 1) if variants else (0,))
-            ]
-            files = []
-            for number, wish in enumerate(wishes, 1):
-                result = studio.colourise(Entry(file.name, file), settings, wish)
-                stem = f"{Path(file.name).stem[:60]}-{number}" if variants else ""
-                files.append(str(studio.save(result, settings, place(), stem)))
-            return files if variants else files[0]
+            wish = Wish(tuple(hints_from(hints or [])), reference=other, strength=strength)
+            entry, stem = Entry(file.name, file), short_stem(file.name)
+            with studio.turn():
+                if not variants:
+                    return str(
+                        studio.save(studio.colourise(entry, settings, wish), settings, place())
+                    )
+                results = studio.variants(entry, settings, wish, int(variants))
+                return [
+                    str(studio.save(result, settings, place(), f"{stem}-{number}"))
+                    for number, result in enumerate(results, 1)
+                ]
         except ColouriserError as error:
             raise told(error) from error
 
@@ -99,7 +100,9 @@ def api(studio: Studio) -> None:
                 raise ColouriserError("nothing", "no photograph was given; give one as photo")
             SUGGESTIONS.check("n", n)
             wish = Wish(tuple(hints_from(hints or [])))
-            return [as_json(s) for s in studio.suggest(uploaded(photo), wish, x, y, int(n))]
+            file = uploaded(photo)
+            with studio.turn():
+                return [as_json(s) for s in studio.suggest(file, wish, x, y, int(n))]
         except ColouriserError as error:
             raise told(error) from error
 

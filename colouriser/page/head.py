@@ -56,11 +56,13 @@ class Head:
 
 def tags(scope: Scope) -> bytes:
     """The tags of the page at the address that it was asked for by."""
-    address = URL(scope=scope)
     forwarded = dict(scope["headers"]).get(b"x-forwarded-proto", b"").decode("latin-1")
-    if forwarded in ("http", "https"):
-        address = address.replace(scheme=forwarded)
-    address = address.replace(query="", fragment="")
+    try:
+        address = URL(scope=scope).replace(query="", fragment="")
+        if forwarded in ("http", "https"):
+            address = address.replace(scheme=forwarded)
+    except ValueError:  # a Host that is none
+        address = URL("/")
     words = TEXTS["en"]
     values = {
         "og:type": "website",

@@ -31,7 +31,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
         viewer: of the tab for one photograph, where one of the many is opened.
         tabs: of the page, the first of which is the viewer's.
     """
-    stopping = set[str]()  # sessions whose work is to end early
+    working, stopping = set[str](), set[str]()  # sessions; and those whose work is to end early
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             files = gr.File(
@@ -74,8 +74,16 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
     ) -> Iterator[list[Any]]:
         """The gallery, a line of progress with failures, the archive, the entries and the buttons,
         as it goes on."""
+        session = request.session_hash or ""
+        working.add(session)
+        try:
+            yield from colour_them(payloads, (strength, warmth, form, position, marked), request)
+        finally:
+            working.discard(session)
+            stopping.discard(session)
+
+    def colour_them(payloads: Any, values: tuple, request: gr.Request) -> Iterator[list[Any]]:
         words, session = texts(request), request.session_hash or ""
-        stopping.discard(session)
         on, off = gr.update(interactive=True), gr.update(interactive=False)
         yield [[], "", gr.update(value=None, interactive=False), [], off, on]  # not those of before
         pictures, done_entries = list[tuple[str, str]](), list[Entry]()
@@ -85,9 +93,10 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
             served = place()
             try:
                 entries, passed = studio.entries([uploaded(p) for p in payloads or []])
-                settings = chosen(strength, warmth, form, position, marked)
+                settings = chosen(*values)
                 results = studio.colour_all(entries, settings, folder)
                 skipped = listed(words["passed_over"], passed, words)
+                # There are fewer results than entries if the photographs take too long.
                 for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
                     if isinstance(result, ColouriserError):
                         failures.append(said(result, request))
@@ -122,7 +131,8 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
         yield [gr.skip(), line, finished, done_entries, on, off]
 
     def stop(request: gr.Request) -> Any:
-        stopping.add(request.session_hash or "")
+        if request.session_hash in working:  # of others nothing is kept
+            stopping.add(request.session_hash)
         return gr.update(interactive=False)
 
     def ready(payloads: Any) -> Any:

@@ -22,7 +22,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import ExifTags, Image
 
-from colouriser import Hint, photo
+from colouriser import ColouriserError, Hint, photo
 from colouriser.live import Live
 from colouriser.page import build, keep, launch
 from colouriser.page.one import PICTURES
@@ -434,6 +434,25 @@ def test_places_are_checked(
     cat.save(tmp_path / "cat.png")
     with pytest.raises(AppError, match=message):
         client.predict(handle_file(tmp_path / "cat.png"), *place, api_name="/suggest")
+
+
+def test_a_place_is_waited_for_and_not_for_ever(
+    cat: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = Studio(Live(None, cat))
+    monkeypatch.setattr("colouriser.page.studio.SECONDS", 0.2)
+    busy = pytest.raises(ColouriserError, match="Many people")
+    with studio.turn(), studio.turn(), busy, studio.turn():
+        pass
+    with studio.turn():  # it is free again
+        pass
+
+
+def test_a_host_that_is_none(url: str) -> None:
+    for host in ("[", "a b", '"><script>'):
+        answer = httpx.get(url, headers={"host": host})
+        assert answer.status_code == 200
+        assert "<script>/" not in answer.text
 
 
 def test_a_full_queue_says_so(

@@ -1,5 +1,5 @@
 // The studio's side in the browser: compares, zooms, sets pins. Python's is __init__.py.
-// In: element, props (texts, examples), server (colour, look, suggest, ...), upload, watch, trigger.
+// In: element, props (texts, examples), server (colour, look, suggest, ...), upload, watch.
 const texts = props.texts[navigator.language.slice(0, 2)] ?? props.texts.en;
 const root = element.querySelector(".studio");
 const $ = (selector) => root.querySelector(selector);
@@ -16,7 +16,7 @@ $(".reference").accept = props.accept;
 const USUAL = {strength: 100, warmth: 0};
 const stage = $(".stage"), before = $(".before"), after = $(".after");
 let photo = null; // {file | example, name, width, height}
-let shown = null; // the picture that is seen: {url, width, full}
+let shown = null; // the picture in colour that is seen: {full}, whether it has all pixels
 let line = 0.5, side = false, correcting = false, unsure = false;
 let zoom = 0, centre = [0, 0]; // CSS pixels a pixel of the photograph (0: it fits), and what is in the middle
 let pins = [], past = [], future = []; // pins: {x, y, colour}, in pixels of the photograph
@@ -117,7 +117,7 @@ async function show(url, isCurrent) {
   images[0].alt = texts.grey;
   images[1].alt = texts.coloured;
   draw();
-  return [images[0].naturalWidth, images[0].naturalHeight];
+  return true;
 }
 
 // ---- Requests
@@ -164,7 +164,7 @@ async function colour() {
   running = true;
   do {
     again = false;
-    if (!photo.path && !photo.example) break; // it is still being sent; then this is called again
+    if (!photo.path && !photo.example) { running = false; return; } // it is still being sent
     const turn = asked, isCurrent = () => turn === asked;
     working("working");
     try {
@@ -182,6 +182,7 @@ async function colour() {
   if (!$(".message").hidden) return;
   $(".working").hidden = true;
   if (unsure) showUnsure();
+  if (zoom * devicePixelRatio > 0.99) fetchFull();
 }
 
 function finished(answer) {
@@ -189,13 +190,13 @@ function finished(answer) {
   root.dataset.state = "done";
   root.dataset.photograph = asked;
   root.removeAttribute("data-grey");
-  shown = {file: answer.file, full: false};
+  shown = {full: false};
   $(".download").disabled = false;
   $(".note").textContent = [say("note", answer), answer.several ? texts.several : ""].join(" ");
   for (const e of root.querySelectorAll(".tools button, .settings input, .settings button, .choose-reference")) e.disabled = false;
   $(".correct").disabled = $(".doubt").disabled = $(".choose-reference").disabled = !answer.corrects;
-  if (zoom * devicePixelRatio > 0.99) fetchFull();
   draw();
+  if (first && photo.local) URL.revokeObjectURL(photo.local);
   if (first) { line = photo.example && !photo.chosen ? 0.4 : 0.5; draw(); if (answer.corrects) vary(); }
 }
 
@@ -264,8 +265,9 @@ function start(next, url) {
   $(".back").hidden = !next.many;
   root.dataset.state = "working";
   const turn = asked, isCurrent = () => turn === asked && !shown;
-  const first = url ? look(url) : ask("look", wish()).then(({file}) => look(address(file)));
-  first.catch(() => {}); // the answer in colour will say what is wrong
+  // What the browser cannot show the server does first, and reads it for both.
+  const seen = url ? look(url) : ask("look", wish()).then(({file}) => look(address(file)));
+  seen.catch(() => {}).finally(() => { if (!url) colour(); }); // colour says what is wrong
   async function look(source) {
     const [width, height] = await sizeOf(source);
     if (!isCurrent()) return;
@@ -273,7 +275,8 @@ function start(next, url) {
     Object.assign(photo, {width, height});
     await show(source, isCurrent);
   }
-  colour();
+  working("working");
+  if (url) colour();
 }
 
 async function sizeOf(url) {
@@ -304,7 +307,7 @@ async function take(files) {
   }
   try {
     const {path} = await upload(file);
-    if (turn === asked) start({path, name: file.name}, size && local);
+    if (turn === asked) start({path, name: file.name, local}, size && local);
   } catch (error) {
     if (turn === asked) { nothing(); fail(new Error(say("not_sent", {reason: error.message}))); }
   }
