@@ -13,24 +13,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
 from playwright.sync_api import Page, Response
 
-from tests.browser import LAPTOP, ROOT, chromium, coloured, running_page
+from benchmarks.colourise import SIZES, photograph
+from tests.browser import LAPTOP, chromium, coloured, running_page
 
 ROUNDS = 7
 MBIT = 2.0  # a second, of a slow line
-SIZES = {1: (1155, 866), 12: (4000, 3000)}  # megapixels: pixels
-
-
-def photograph(size: tuple[int, int], path: Path) -> Path:
-    """A greyscale JPEG of this size with the grain of a scan."""
-    with Image.open(ROOT / "examples" / "temple.jpg") as image:
-        grey = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.float32)
-    grain = np.random.default_rng(0).normal(0, 3, grey.shape)
-    Image.fromarray((grey + grain).clip(0, 255).astype(np.uint8)).save(path, quality=92)
-    return path
+MEGAPIXELS = (1, 12)
 
 
 def seconds(page: Page, begin: Callable[[], object], changed: str) -> float:
@@ -81,8 +71,10 @@ def main() -> None:
         page.goto(url)
         coloured(page)
         print(f"| the page with its example in colour | {time.perf_counter() - start:.2f} |")
-        for megapixels, size in SIZES.items():
-            measure(page, megapixels, photograph(size, Path(folder) / f"{megapixels}.jpg"))
+        for megapixels in MEGAPIXELS:
+            path = Path(folder) / f"{megapixels}.jpg"
+            photograph(SIZES[megapixels], path)
+            measure(page, megapixels, path)
         page.get_by_role("button", name="Correct colours").click()
         page.get_by_role("button", name="Add a place").click()
         page.locator(".swatch").nth(2).wait_for()
