@@ -35,8 +35,7 @@ def portrait() -> None:
     both = Image.new("RGB", (2 * grey.width, grey.height))
     both.paste(grey.convert("RGB"))
     both.paste(Colouriser.load().colourise(grey), (grey.width, 0))
-    for path in (ROOT / "docs" / "portrait.jpg", PICTURE):
-        both.save(path, quality=90)
+    both.save(PICTURE, quality=90)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, Response, expect
 
 from colouriser.hints import read_hints
 
-from ..browser import LAPTOP, PATIENCE, PHONE, chromium, coloured, running_page, upload
+from ..browser import LAPTOP, PATIENCE, PHONE, ROOT, chromium, coloured, running_page, upload
 from ..photographs import stored_luma
 
 pytestmark = pytest.mark.slow
@@ -286,6 +286,28 @@ def test_a_pin_moves(page: Page) -> None:
     page.locator(".pin").click()
     expect(page.locator(".palette")).to_be_visible()
     page.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.locator(".pin")).to_have_count(0)
+
+
+def test_corrections_end_with_their_photograph(page: Page, tmp_path: Path) -> None:
+    def correct() -> None:
+        page.get_by_role("button", name="Correct colours").click()
+        page.get_by_role("button", name="Add a place").click()
+        page.locator(".swatch").nth(1).click()
+        page.keyboard.press("Escape")
+        coloured(page)
+        expect(page.locator(".pin")).to_have_count(1)
+
+    correct()
+    page.get_by_role("button", name="Summer Palace").click()
+    expect(page.locator(".note")).to_contain_text("640 × 427")
+    coloured(page)
+    correct()
+    upload(page, ROOT / "examples" / "cat.jpg")
+    correct()
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    page.locator(".file").set_input_files(tmp_path / "broken.jpg")
+    expect(page.locator(".stage").get_by_role("alert")).to_contain_text("broken.jpg: not an image")
     expect(page.locator(".pin")).to_have_count(0)
 
 

@@ -253,8 +253,8 @@ function start(next, url) {
   $(".warmth").value = USUAL.warmth;
   for (const e of [$(".reference-picture"), $(".share"), $(".drop-reference"), $(".unsure"), $(".palette")]) e.hidden = true;
   $(".doubt").setAttribute("aria-pressed", unsure = false);
-  correct(false);
   listPins();
+  correct(false);
   values();
   $(".strip").replaceChildren();
   $(".choose").textContent = next.example && !next.chosen ? texts.choose : texts.next;
@@ -305,12 +305,14 @@ async function take(files) {
     await show(local, () => turn === asked);
     $(".working").hidden = false;
   }
+  let sent;
   try {
-    const {path} = await upload(file);
-    if (turn === asked) start({path, name: file.name, local}, size && local);
+    sent = await upload(file);
   } catch (error) {
     if (turn === asked) { nothing(); fail(new Error(say("not_sent", {reason: error.message}))); }
+    return;
   }
+  if (turn === asked) start({path: sent.path, name: file.name, local}, size && local);
 }
 
 function toMany(files) {
