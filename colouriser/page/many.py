@@ -53,7 +53,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
             )
             gallery = gr.Gallery(
                 label=say("results"),
-                columns=[2, 2, 3, 4],
+                columns=4,  # on a phone 2: style.css
                 height="auto",
                 object_fit="contain",
                 allow_preview=False,

@@ -423,6 +423,7 @@ def test_a_broken_file_has_a_message_in_its_place(
     assert "Traceback" not in text
     assert str(tmp_path) not in text
     expect(page.locator(".download")).to_be_disabled()
+    expect(page.get_by_role("button", name="Correct colours")).to_be_disabled()
     cat.save(tmp_path / "good.jpg")
     upload(page, tmp_path / "good.jpg")
     expect(message).to_be_hidden()
@@ -479,6 +480,8 @@ def test_many_photographs(page: Page, cat: Image.Image, tmp_path: Path) -> None:
     assert name == "colourised.zip"
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert sorted(archive.namelist()) == [f"photo-{i}-colourised.jpg" for i in range(3)]
+    tops = [box(page, f"#gallery button >> nth={index}")["y"] for index in range(3)]
+    assert len(set(tops)) == 1  # side by side
     page.locator("#gallery button").nth(1).click()  # open it in the viewer
     expect(page.locator(".note")).to_contain_text("90 × 61 pixels")
     coloured(page)
@@ -624,6 +627,16 @@ def test_touch(phone: Page, cat: Image.Image, tmp_path: Path) -> None:
         touch("touchMove", (0.45 - step, 0.5), (0.55 + step, 0.5))
     touch("touchEnd")
     expect(phone.locator(".fit")).to_have_attribute("aria-pressed", "false")  # pinched
+
+
+def test_many_in_two_columns_on_a_phone(phone: Page, cat: Image.Image, tmp_path: Path) -> None:
+    for index in range(3):
+        cat.resize((90, 60)).save(tmp_path / f"photo-{index}.jpg")
+    add_many(phone, sorted(tmp_path.iterdir()))
+    expect(phone.locator("#progress")).to_contain_text("3 coloured")
+    one, two, three = (box(phone, f"#gallery button >> nth={index}") for index in range(3))
+    assert one["y"] == two["y"] < three["y"]
+    assert one["x"] == three["x"] < two["x"]
 
 
 def test_second_language(browser: Browser, url: str, tmp_path: Path) -> None:

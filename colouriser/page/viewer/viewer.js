@@ -145,9 +145,14 @@ function fail(error) {
   $(".working").hidden = true;
 }
 
+function enable(on) {
+  for (const e of root.querySelectorAll(".tools button:not(.back), .settings input, .settings button, .choose-reference")) e.disabled = !on;
+}
+
 // There is no photograph to be seen, only a message.
 function nothing() {
   root.dataset.state = "error";
+  enable(false);
   before.replaceChildren();
   after.replaceChildren();
 }
@@ -193,7 +198,7 @@ function finished(answer) {
   shown = {full: false};
   $(".download").disabled = false;
   $(".note").textContent = [say("note", answer), answer.several ? texts.several : ""].join(" ");
-  for (const e of root.querySelectorAll(".tools button, .settings input, .settings button, .choose-reference")) e.disabled = false;
+  enable(true);
   $(".correct").disabled = $(".doubt").disabled = $(".choose-reference").disabled = !answer.corrects;
   draw();
   if (first && photo.local) URL.revokeObjectURL(photo.local);
@@ -718,7 +723,7 @@ for (const {name, label, file} of props.examples) {
   button.append(img);
   $(".examples .row").append(button);
 }
-for (const e of root.querySelectorAll(".tools button, .settings input, .settings button, .choose-reference")) e.disabled = true;
+enable(false);
 watch("value", () => { if (props.value?.path) start({path: props.value.path, name: props.value.name, many: true}); });
 if (props.value?.path) start({path: props.value.path, name: props.value.name, many: true});
 else if (props.examples.length) start({example: props.examples[0].name, name: props.examples[0].name}, address(props.examples[0].file));
