@@ -1,11 +1,11 @@
-"""The command line: colouriser colour photo.jpg scans/ -o coloured/, and colouriser page."""
+"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, and page."""
 
 import logging
 import os
 import sys
 import warnings
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,11 @@ from .errors import ColouriserError, PhotoError, SettingError
 from .photo import mark, read, read_picture, write
 
 MOST_THREADS = 4  # photographs at a time: a large one needs 3 GB
+
+Model = Annotated[
+    str | None,
+    typer.Option(help="folder or Hub repository owner/name@revision; bundled unless given"),
+]
 
 program = typer.Typer(
     help="Colour for black-and-white photographs.",
@@ -42,28 +47,30 @@ def setting(range: settings.Range, text: str) -> typer.models.OptionInfo:
     return typer.Option(help=f"{text}, {limits}", callback=check)
 
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="colour again what is done already")]
+Detail = Annotated[int, setting(settings.DETAIL, "size the generator sees")]
+Vividness = Annotated[float, setting(settings.VIVIDNESS, "strength of colour")]
+Temperature = Annotated[
+    float, setting(settings.TEMPERATURE, "of all colours, from bluish to yellowish")
+]
+KeepPosition = Annotated[
+    bool, typer.Option("--keep-position", help="keep where it was taken (GPS)")
+]
+Marked = Annotated[
+    bool, typer.Option("--mark", help="write into a corner that the colour was added")
+]
+
+
 @program.command()
 def colour(
     photos: Annotated[list[Path], typer.Argument(help="photographs and folders of them")],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for the results")],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="colour again what is done already")
-    ] = False,
-    detail: Annotated[int, setting(settings.DETAIL, "size the generator sees")] = int(
-        settings.DETAIL.usual
-    ),
-    vividness: Annotated[
-        float, setting(settings.VIVIDNESS, "strength of colour")
-    ] = settings.VIVIDNESS.usual,
-    temperature: Annotated[
-        float, setting(settings.TEMPERATURE, "of all colours, from bluish to yellowish")
-    ] = settings.TEMPERATURE.usual,
-    keep_position: Annotated[
-        bool, typer.Option("--keep-position", help="keep where it was taken (GPS)")
-    ] = False,
-    marked: Annotated[
-        bool, typer.Option("--mark", help="write into a corner that the colour was added")
-    ] = False,
+    overwrite: Overwrite = False,
+    detail: Detail = int(settings.DETAIL.usual),
+    vividness: Vividness = settings.VIVIDNESS.usual,
+    temperature: Temperature = settings.TEMPERATURE.usual,
+    keep_position: KeepPosition = False,
+    marked: Marked = False,
     hints: Annotated[
         Path | None, typer.Option(help="JSON list of {x, y, colour, radius}, for one photograph")
     ] = None,
@@ -76,10 +83,7 @@ def colour(
     variants: Annotated[
         int, typer.Option(min=0, max=int(settings.VARIANTS.highest), help="other colourings, too")
     ] = 0,
-    model: Annotated[
-        str | None,
-        typer.Option(help="folder or Hub repository owner/name@revision; bundled unless given"),
-    ] = None,
+    model: Model = None,
 ) -> None:
     """Colour photographs, and folders of them, which are searched recursively.
 
@@ -164,6 +168,60 @@ def colour(
 
 
 @program.command()
+def archive(
+    source: Annotated[str, typer.Argument(metavar="IN", help="folder, or s3://bucket/folder")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="the same, for the results")],
+    overwrite: Overwrite = False,
+    detail: Detail = int(settings.DETAIL.usual),
+    vividness: Vividness = settings.VIVIDNESS.usual,
+    temperature: Temperature = settings.TEMPERATURE.usual,
+    keep_position: KeepPosition = False,
+    marked: Marked = False,
+    model: Model = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="as many as there is room for")
+    ] = None,
+    cpus: Annotated[int, typer.Option(min=1, max=256, help="processors of each worker")] = 2,
+    gpus: Annotated[
+        float, typer.Option(min=0, max=8, help="GPUs of each worker; a share is enough for one")
+    ] = 0.0,
+    address: Annotated[
+        str | None, typer.Option(help="of a Ray cluster; this machine unless given")
+    ] = None,
+) -> None:
+    """Colour an archive, of any size, on this machine or on a Ray cluster.
+
+    Folders, names and formats are kept. Beside OUT lies a manifest in Parquet files, of what became
+    of each photograph. Started again it goes on, and colours anew what has changed since.
+
+    The exit code is 0 if all went well, 1 if any photograph failed, 2 for a wrong command line.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.basicConfig(format="warning: %(message)s")
+    try:
+        from .archive import Look, Workers, archive
+    except ModuleNotFoundError as error:
+        raise _not_installed(error, "archive") from error
+    look = Look(detail, vividness, temperature, keep_position, marked)
+    team = Workers(workers, cpus, gpus, address)
+
+    def failed(line: str) -> None:
+        tqdm.write(line, file=sys.stderr)
+
+    try:
+        summary = archive(source, target, look, team, model, overwrite, failed)
+    except ColouriserError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        typer.echo("stopped; start it again to go on with the rest", err=True)
+        raise typer.Exit(130) from None
+    counts = ", ".join(f"{count} {what}" for what, count in asdict(summary).items())
+    typer.echo(counts, err=True)
+    raise typer.Exit(1 if summary.failed else 0)
+
+
+@program.command()
 def page(
     model: Annotated[
         str | None,
@@ -177,9 +235,13 @@ def page(
     try:
         from .page import serve
     except ModuleNotFoundError as error:
-        typer.echo(f"error: no {error.name}; pip install 'colouriser[page]'", err=True)
-        raise typer.Exit(1) from error
+        raise _not_installed(error, "page") from error
     serve(model)
+
+
+def _not_installed(error: ModuleNotFoundError, extra: str) -> typer.Exit:
+    typer.echo(f"error: no {error.name}; pip install 'colouriser[{extra}]'", err=True)
+    return typer.Exit(1)
 
 
 if __name__ == "__main__":

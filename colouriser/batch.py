@@ -172,7 +172,7 @@ def plan(photos: Iterable[Path], output: Path) -> tuple[dict[Path, Path], list[C
     for given in photos:
         sources = [given]
         if os.path.isdir(given):
-            sources, unreadable = _search(given, output)
+            sources, unreadable = search(given, output)
             problems += unreadable
             if not sources and not unreadable:
                 problems.append(
@@ -200,7 +200,7 @@ def plan(photos: Iterable[Path], output: Path) -> tuple[dict[Path, Path], list[C
     return jobs, problems
 
 
-def _search(folder: Path, output: Path) -> tuple[list[Path], list[ColouriserError]]:
+def search(folder: Path, output: Path | None) -> tuple[list[Path], list[ColouriserError]]:
     """Photographs in a folder, but for those in an output folder inside it; and the folders in it
     that cannot be read."""
     endings, problems = suffixes(), list[ColouriserError]()
@@ -214,7 +214,8 @@ def _search(folder: Path, output: Path) -> tuple[list[Path], list[ColouriserErro
 
     found = [Path(top, f) for top, _, files in os.walk(folder, onerror=unreadable) for f in files]
     found = [path for path in found if path.suffix.lower() in endings]
-    inside = os.path.relpath(os.path.realpath(output), os.path.realpath(folder))
-    if inside != "." and not inside.startswith(".."):
-        found = [path for path in found if not path.is_relative_to(folder / inside)]
+    if output is not None:
+        inside = os.path.relpath(os.path.realpath(output), os.path.realpath(folder))
+        if inside != "." and not inside.startswith(".."):
+            found = [path for path in found if not path.is_relative_to(folder / inside)]
     return sorted(found), problems

@@ -43,6 +43,10 @@ class SettingError(ColouriserError):
     """A setting is of the wrong kind or out of its range."""
 
 
+class ArchiveError(ColouriserError):
+    """Where an archive lies cannot be read or written, or what is to work on it cannot start."""
+
+
 class HintError(ColouriserError):
     """A hint, or the place of one, is none."""
 

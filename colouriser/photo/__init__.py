@@ -2,15 +2,17 @@
 
 from .read import MAX_PIXELS, MAX_SIDE, Photo, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
-from .write import mark, result_name, writable, write
+from .write import encode, mark, not_written, result_name, writable, write
 
 __all__ = [
     "MAX_PIXELS",
     "MAX_SIDE",
     "Photo",
     "View",
+    "encode",
     "fit",
     "mark",
+    "not_written",
     "read",
     "read_picture",
     "result_name",

@@ -61,7 +61,28 @@ def write(
 
     Args:
         colour: mode "RGB".
-        path: where to; the suffix decides the format. A JPEG of a JPEG keeps its luma as it is
+        path: where to; the suffix decides the format.
+        photo, position: see `encode`.
+
+    Raises:
+        PhotoError: the format cannot be written, or the file cannot (no space, no permission).
+    """
+    path = Path(path)
+    data = encode(colour, path.name, photo, position)
+    try:
+        write_atomically(path, lambda file: file.write(data))
+    except Exception as error:
+        raise not_written(error).of(path.name) from error
+
+
+def encode(
+    colour: Image.Image, name: str, photo: Photo | None = None, position: bool = False
+) -> bytes | memoryview:
+    """A coloured photograph's file.
+
+    Args:
+        colour: mode "RGB".
+        name: of the file; the suffix decides the format. A JPEG of a JPEG keeps its luma as it is
             (jpeg.py); others are written at quality 100 with chroma at full size, WebP lossless,
             since anything smaller would change luma.
         photo: the photograph it was made from, whose transparency and metadata are kept; without
@@ -69,14 +90,13 @@ def write(
         position: keep the position (GPS) as well.
 
     Raises:
-        PhotoError: the format cannot be written, or the file cannot (no space, no permission).
+        PhotoError: the format cannot be written.
     """
-    path = Path(path)
-    if not writable(path):
+    if not writable(Path(name)):
         raise PhotoError(
             "format_unwritable", "cannot write this format; use {formats}", formats=", ".join(SAVE)
-        ).of(path.name)
-    file_format = Image.registered_extensions()[path.suffix.lower()]
+        ).of(name)
+    file_format = Image.registered_extensions()[Path(name).suffix.lower()]
     options = dict(SAVE[file_format])
     if photo and photo.dpi:
         options["dpi"] = photo.dpi
@@ -87,15 +107,17 @@ def write(
         try:
             gps = photo.position if photo and position else {}
             exif = photo.exif if photo else None
-            data = _encode(colour, file_format, options, photo, exif, gps, path)
+            return _encode(colour, file_format, options, photo, exif, gps, name)
         except Exception as error:  # EXIF that was read but cannot be written in this format
-            log.warning("%s: written without EXIF (%s)", path.name, reason(error))
-            data = _encode(colour, file_format, options, photo, Image.Exif(), {}, path)
-        write_atomically(path, lambda file: file.write(data))
+            log.warning("%s: written without EXIF (%s)", name, reason(error))
+            return _encode(colour, file_format, options, photo, Image.Exif(), {}, name)
     except Exception as error:
-        raise PhotoError("not_written", "cannot be written ({reason})", reason=reason(error)).of(
-            path.name
-        ) from error
+        raise not_written(error).of(name) from error
+
+
+def not_written(error: Exception) -> PhotoError:
+    """The error of a result that could be made but not written."""
+    return PhotoError("not_written", "cannot be written ({reason})", reason=reason(error))
 
 
 def _encode(
@@ -105,7 +127,7 @@ def _encode(
     photo: Photo | None,
     exif: Image.Exif | None,
     gps: dict[int, Any],
-    path: Path,
+    name: str,
 ) -> bytes | memoryview:
     if photo and photo.jpeg and exif is not None and file_format == "JPEG":
         metadata = save_options(exif, gps, file_format, photo.jpeg.orientation)
@@ -113,7 +135,7 @@ def _encode(
         try:
             return keep_luma(photo.jpeg, image, header)
         except (OSError, ValueError, KeyError, IndexError) as error:
-            log.warning(ANEW, path.name, f"it cannot be read in parts ({reason(error)})")
+            log.warning(ANEW, name, f"it cannot be read in parts ({reason(error)})")
     metadata = save_options(exif, gps, file_format) if exif is not None else {}
     buffer = io.BytesIO()
     image.save(buffer, file_format, **options | metadata)

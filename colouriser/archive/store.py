@@ -1,0 +1,205 @@
+"""Where an archive's photographs lie: a folder of this machine, or one in a bucket.
+
+pyarrow's file systems do the work, so that all of `s3://`, `gs://`, `abfs://` and `hdfs://` are
+understood, with the credentials that those programs find in their usual places.
+"""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import pyarrow
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
+
+from ..batch import LARGEST, search
+from ..errors import ArchiveError, ColouriserError, PhotoError, reason
+from ..files import write_atomically
+from ..photo import suffixes
+
+
+@dataclass(frozen=True)
+class File:
+    """What a store says of one of its files."""
+
+    name: str  # below the store's root, with slashes
+    bytes: int
+    modified: int  # nanoseconds since 1970
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder, here or in a bucket. Can be sent to other machines."""
+
+    files: FileSystem
+    root: str
+    local: bool
+
+    def __str__(self) -> str:
+        return self.root if self.local else f"{self.files.type_name}://{self.root}"
+
+    def beside(self, ending: str) -> "Store":
+        """The folder next to it whose name has this ending more."""
+        return Store(self.files, self.root + ending, self.local)
+
+    def holds(self, other: "Store") -> bool:
+        """Whether another store is this one, or a folder in it."""
+        inside = f"{other.root}/".startswith(f"{self.root}/")
+        return inside and self.files.equals(other.files)
+
+    def listed(self) -> list[File]:
+        """All its files; none if it is not there.
+
+        Raises:
+            ArchiveError: it cannot be listed.
+        """
+        try:
+            selector = FileSelector(self.root, allow_not_found=True, recursive=True)
+            found = self.files.get_file_info(selector)
+        except (OSError, ValueError, pyarrow.ArrowException) as error:
+            raise ArchiveError(
+                "store_unreadable",
+                "{place} cannot be listed ({reason}); check its name and your permissions",
+                place=str(self),
+                reason=reason(error),
+            ) from error
+        start = len(self.root) + 1
+        return [
+            File(info.path[start:], info.size or 0, info.mtime_ns or 0)
+            for info in found
+            if info.type == FileType.File
+        ]
+
+    def modified(self, name: str) -> int:
+        """When a file was last written, in nanoseconds since 1970; 0 if there is none."""
+        info = self.files.get_file_info(f"{self.root}/{name}")
+        return 0 if info.type == FileType.NotFound else info.mtime_ns or 0
+
+    def open(self, name: str) -> BinaryIO:
+        """A file for reading.
+
+        Raises:
+            OSError: it cannot be read.
+            PhotoError: it is larger than any photograph.
+        """
+        if self.local:
+            return Path(self.root, name).open("rb")
+        with self.files.open_input_file(f"{self.root}/{name}") as file:
+            if file.size() > LARGEST:
+                raise PhotoError(
+                    "file_too_large",
+                    "more than the limit of {megabytes} MB; make it smaller",
+                    megabytes=LARGEST // 1_000_000,
+                )
+            return io.BytesIO(file.read())  # one request
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        """Write a file, whole or not at all: buckets show what is written when it is complete.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self.local:
+            write_atomically(Path(self.root, name), lambda file: file.write(data))
+            return
+        with self.files.open_output_stream(f"{self.root}/{name}") as file:
+            file.write(data)
+
+    def delete(self, name: str) -> None:
+        """Delete a file.
+
+        Raises:
+            OSError: it cannot be deleted.
+        """
+        self.files.delete_file(f"{self.root}/{name}")
+
+
+def open_store(place: str) -> Store:
+    """The store at a path, or at a URI such as `s3://bucket/folder`.
+
+    Raises:
+        ArchiveError: it is neither, or a bucket without a folder.
+    """
+    try:
+        remote = "://" in place
+        files, root = FileSystem.from_uri(place) if remote else (LocalFileSystem(), place)
+    except (OSError, ValueError, ImportError, pyarrow.ArrowException) as error:
+        raise ArchiveError(
+            "no_store",
+            "{place} cannot be used ({reason}); give a folder, or a URI such as s3://bucket/folder",
+            place=place,
+            reason=reason(error),
+        ) from error
+    local = isinstance(files, LocalFileSystem)
+    root = os.path.realpath(root) if local else root.strip("/")
+    if not local and "/" not in root:
+        raise ArchiveError(
+            "no_folder_in_bucket",
+            "{place} is a whole bucket; give a folder in it, such as {place}/photographs",
+            place=place.rstrip("/"),
+        )
+    return Store(files, root, local)
+
+
+def photographs(store: Store, output: Store) -> tuple[list[File], list[ColouriserError]]:
+    """The photographs in a store, by name, but for those in an output folder inside it; and what is
+    wrong with others.
+
+    Raises:
+        ArchiveError: the store is not there, or cannot be listed.
+    """
+    problems = list[ColouriserError]()
+    if store.local:
+        if not os.path.isdir(store.root):
+            raise _missing(store)
+        paths, problems = search(Path(store.root), Path(output.root) if output.local else None)
+        found = list[File]()
+        for path in paths:
+            try:
+                path.name.encode()
+                state = path.stat()
+            except (OSError, UnicodeEncodeError) as error:
+                problems.append(
+                    PhotoError(
+                        "not_listed", "cannot be used ({reason}); rename it", reason=reason(error)
+                    ).of(str(path).encode(errors="backslashreplace").decode())
+                )
+                continue
+            name = path.relative_to(store.root).as_posix()
+            found.append(File(name, state.st_size, state.st_mtime_ns))
+        return found, problems
+    endings, passed = suffixes(), f"{output.root}/" if store.holds(output) else None
+    listed = store.listed()
+    if not listed:
+        raise _missing(store)
+    found = []
+    for file in sorted(listed, key=lambda file: file.name):
+        if PurePosixPath(file.name).suffix.lower() not in endings:
+            continue
+        if passed and f"{store.root}/{file.name}".startswith(passed):
+            continue
+        if not safe(file.name):
+            problems.append(
+                PhotoError(
+                    "unsafe_name", "its name would lead out of the output folder; rename it"
+                ).of(file.name)
+            )
+            continue
+        found.append(file)
+    return found, problems
+
+
+def safe(name: str) -> bool:
+    """Whether a name from a bucket, in which anything may stand, stays below a folder."""
+    parts = name.split("/")
+    odd = {"", ".", ".."} & set(parts) or "\0" in name
+    return not odd and (os.name != "nt" or not set('\\:*?"<>|') & set(name))
+
+
+def _missing(store: Store) -> ArchiveError:
+    return ArchiveError(
+        "store_missing",
+        "there is no folder {place}, or nothing in it; check its name and your permissions",
+        place=str(store),
+    )

@@ -1,0 +1,119 @@
+"""Archives on a cluster of two machines, some of whose parts fail."""
+
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from colouriser.archive import Look, Summary, Workers, archive, run
+
+from .conftest import Machines, check, manifest, names, wait_for, workers
+
+pytestmark = pytest.mark.slow
+
+
+def test_results_are_those_of_the_command_line(
+    scans: Path, coloured: dict[str, bytes], machines: Machines, tmp_path: Path
+) -> None:
+    out, team = tmp_path / "out", Workers(cpus=1, address=machines.address)
+    assert archive(str(scans), str(out), workers=team) == Summary(coloured=49)
+    check(out, coloured)
+    for row in manifest(out):
+        source = scans / row["source"]
+        assert row["bytes"] == source.stat().st_size
+        assert row["result_bytes"] == (out / row["target"]).stat().st_size
+        with Image.open(source) as image:
+            assert (row["width"], row["height"]) == image.size
+        assert 0 < row["seconds"] < 600
+        assert (row["model"], row["commit"][:7]) == ("bundled", "sha256:")
+
+
+def test_goes_on(scans: Path, machines: Machines, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    shutil.copytree(scans / "1938", photos)
+    team, n = Workers(cpus=1, address=machines.address), 24
+
+    def again(**options: object) -> Summary:
+        return archive(str(photos), str(out), workers=team, **options)  # type: ignore[arg-type]
+
+    assert again() == Summary(coloured=n)
+    times = {name: (out / name).stat().st_mtime_ns for name in names(out)}
+    assert again() == Summary(skipped=n)
+
+    Image.open(photos / "01.jpg").resize((64, 64)).save(photos / "01.jpg")  # another source
+    (out / "02.jpg").unlink()  # a result is gone
+    assert again() == Summary(coloured=2, skipped=n - 2)
+    with Image.open(out / "01.jpg") as image:
+        assert image.size == (64, 64)
+    changed = {name for name in times if (out / name).stat().st_mtime_ns != times[name]}
+    assert changed == {"01.jpg", "02.jpg"}
+    assert len(manifest(out)) == n
+
+    shutil.rmtree(out.with_name("out.manifest"))  # as after a kill before its first file
+    assert again() == Summary(found=n)
+    assert {row["model"] for row in manifest(out)} == {None}
+    assert again() == Summary(skipped=n)
+    assert again(overwrite=True, look=Look(vividness=0.0)) == Summary(coloured=n)
+    with Image.open(out / "01.jpg") as image:
+        red, green, blue = image.split()
+        assert red.tobytes() == green.tobytes() == blue.tobytes()
+
+
+@pytest.mark.parametrize("lost", ["a worker", "a machine"])
+def test_nothing_is_lost(
+    lost: str,
+    scans: Path,
+    coloured: dict[str, bytes],
+    machines: Machines,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "BLOCK", 4)
+    out, team = tmp_path / "out", Workers(cpus=1, address=machines.address)
+    machine = machines.cluster.list_all_nodes()[-1]
+
+    def lose() -> None:
+        wait_for(out, 8)
+        if lost == "a worker":
+            os.kill(workers()[0], signal.SIGKILL)
+        else:
+            machines.cluster.remove_node(machine, allow_graceful=False)
+
+    thread = threading.Thread(target=lose)
+    thread.start()
+    summary = archive(str(scans), str(out), workers=team)
+    thread.join()
+    if lost == "a machine":
+        machines.add()
+    assert summary.failed == summary.skipped == 0
+    assert summary.coloured + summary.found == 49
+    check(out, coloured)
+
+
+def test_a_photograph_that_kills_workers_costs_itself_alone(
+    scans: Path,
+    coloured: dict[str, bytes],
+    machines: Machines,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Mortal(run.Worker):
+        def colour(self, job: dict) -> dict:
+            if job["source"] == "1938/03.jpg":
+                os._exit(1)  # as when memory runs out
+            return super().colour(job)
+
+    monkeypatch.setattr(run, "Worker", Mortal)
+    monkeypatch.setattr(run, "BLOCK", 4)
+    failures: list[str] = []
+    out, team = tmp_path / "out", Workers(cpus=1, address=machines.address)
+    summary = archive(str(scans), str(out), workers=team, failed=failures.append)
+    assert (summary.failed, summary.coloured + summary.found) == (1, 48)
+    assert failures == ["error: 1938/03.jpg: every worker that took it died; it may be too large"]
+    assert names(out) == set(coloured) - {"1938/03.jpg"}
+    rows = {row["source"]: row["error"] for row in manifest(out)}
+    assert [source for source, error in rows.items() if error] == ["1938/03.jpg"]

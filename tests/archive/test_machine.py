@@ -1,0 +1,143 @@
+"""Archives on one machine, as a user starts them: bad files, interruptions, a full disk."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ..conftest import ROOT
+from .conftest import check, command, manifest, names, wait_for
+
+pytestmark = pytest.mark.slow
+SMALL_DISK = "mount -t tmpfs -o size=1500k none {out} && exec {python} -m colouriser archive {run}"
+
+
+def last(result: subprocess.CompletedProcess[str]) -> str:
+    assert "Traceback" not in result.stderr, result.stderr
+    return result.stderr.splitlines()[-1]
+
+
+def test_bad_files(tmp_path: Path, cat: Image.Image) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    cat.save(photos / "cat.jpg")
+    cat.save(photos / "cat.gif")
+    cat.save(photos / "cat.gif.png")  # what the result of cat.gif is called
+    (photos / "broken.jpg").write_bytes(b"no image")
+    (photos / "loop.jpg").symlink_to("loop.jpg")
+    (photos / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"")  # no UTF-8
+    result = command("archive", photos, out)
+    assert result.returncode == 1
+    assert last(result) == "2 coloured, 0 found, 0 skipped, 4 failed"
+    assert "error: broken.jpg: not an image" in result.stderr
+    assert "error: cat.gif.png: cat.gif would get the same name" in result.stderr
+    assert "loop.jpg: cannot be used" in result.stderr
+    assert "rename it" in result.stderr
+    assert names(out) == {"cat.jpg", "cat.gif.png"}
+    errors = {row["source"]: row["error"] for row in manifest(out)}
+    assert errors["cat.jpg"] is None
+    assert "not an image" in errors["broken.jpg"]
+
+    (photos / "broken.jpg").unlink()
+    again = command("archive", photos, out)
+    assert last(again) == "0 coloured, 0 found, 2 skipped, 3 failed"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted(
+    how: signal.Signals, scans: Path, coloured: dict[str, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    line = [sys.executable, "-m", "colouriser", "archive", str(scans), str(out)]
+    with subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(out, 5)
+        process.send_signal(how)
+        said = process.communicate()[1]
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert said.splitlines()[-1] == "stopped; start it again to go on with the rest"
+    time.sleep(2)  # its workers write what they had begun
+    assert 5 <= len(names(out)) < 49
+    again = command("archive", scans, out)
+    assert again.returncode == 0, again.stderr
+    check(out, coloured)
+
+
+def test_full_disk(scans: Path, coloured: dict[str, bytes], tmp_path: Path) -> None:
+    """The results, but not the manifest, are on a file system of 1.5 MB."""
+    apart = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*apart, "mount", "-t", "tmpfs", "none", "/mnt"]).returncode:
+        pytest.skip("no file system can be mounted here")
+    out = tmp_path / "out"
+    out.mkdir()
+    line = SMALL_DISK.format(out=out, python=sys.executable, run=f"{scans} {out}")
+    keep = f"; code=$?; cp -r {out} {tmp_path / 'kept'}; exit $code"
+    script = line.replace("exec ", "") + keep
+    result = subprocess.run([*apart, "sh", "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "cannot be written (No space left on device)" in result.stderr
+    written = names(tmp_path / "kept")
+    assert 0 < len(written) < 49
+    for name in written:  # none of them half
+        assert (tmp_path / "kept" / name).read_bytes() == coloured[name]
+
+    shutil.copytree(tmp_path / "kept", out, dirs_exist_ok=True)  # a larger disk
+    again = command("archive", scans, out)
+    assert again.returncode == 0, again.stderr
+    check(out, coloured)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "out"], "there is no folder"),
+        (["photos", "photos"], "around the photographs"),
+        (["photos", "."], "around the photographs"),
+        (["ftp://host/folder", "out"], "cannot be used"),
+        (["photos", "s3://bucket"], "is a whole bucket; give a folder in it"),
+        (["photos", "out", "--cpus", "200"], "no machine has 200 processors"),
+        (["photos", "out", "--address", "127.0.0.1:1"], "no Ray cluster at 127.0.0.1:1"),
+        (["photos", "out", "--model", "nobody"], "no model at 'nobody'"),
+        (["photos", "notes.txt"], "cannot be written"),
+    ],
+)
+def test_what_cannot_be(
+    arguments: list[str], message: str, tmp_path: Path, cat: Image.Image
+) -> None:
+    (tmp_path / "photos").mkdir()
+    cat.save(tmp_path / "photos" / "cat.jpg")
+    (tmp_path / "notes.txt").write_text("no folder")
+    line = [sys.executable, "-m", "colouriser", "archive", *arguments]
+    result = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert last(result).startswith("error: ")
+    assert message in last(result)
+
+
+def test_a_damaged_manifest(tmp_path: Path, cat: Image.Image) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    cat.save(photos / "cat.jpg")
+    out.with_name("out.manifest").mkdir()
+    (out.with_name("out.manifest") / "1.parquet").write_bytes(b"PAR1")
+    result = command("archive", photos, out)
+    assert result.returncode == 1
+    assert "out.manifest/1.parquet is damaged, or no manifest" in last(result)
+    assert not out.exists()
+
+
+def test_without_ray(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['ray'] = None\n"
+        "from colouriser.__main__ import program\n"
+        f"program(['archive', 'in', {str(tmp_path)!r}])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 1
+    assert last(result) == "error: no ray; pip install 'colouriser[archive]'"
