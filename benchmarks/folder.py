@@ -1,56 +1,90 @@
-"""What overlapping decoding, network and encoding gains on a folder.
+"""What a folder costs, beside its parts.
 
-    python -m benchmarks.folder [--photographs 60] [--rounds 2]
+    python -m benchmarks.folder [--photographs 500] [--rounds 1]
 
-Colours a folder of photographs of 1 megapixel with the command line, with one thread and with as
-many as it takes, in turns. Prints the median seconds of each, and what loading the model takes of
-them.
+Colours a folder of photographs of 1 megapixel with the command line. What starting it takes, a
+folder of one, is taken off. Beside it, in one process and in turns: the network alone, one
+photograph after the other with all cores; and decoding, merging and encoding alone, spread over the
+cores. The bar is 1.25 times the larger of both.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.colourise import SIZES, photograph
+from colouriser import Colouriser
+from colouriser.photo import read, to_colour, write
 
-CODE = """
-import sys, colouriser.__main__ as command
-command.MOST_THREADS = int(sys.argv[1])
-command.program(["colour", *sys.argv[2:]])
-"""
+CORES = os.cpu_count() or 1
+
+
+def seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.folder", description=__doc__)
-    parser.add_argument("--photographs", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--photographs", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=1)
     options = parser.parse_args()
-    seconds: dict[tuple[int, int], list[float]] = {}
+    colouriser = Colouriser.load()
+    times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "photographs"
-        folder.mkdir()
-        first = folder / "0.jpg"
-        photograph(SIZES[1], first)
-        for index in range(1, options.photographs):
-            shutil.copy(first, folder / f"{index}.jpg")
+        folder, alone, out = (Path(name) / part for part in ("photographs", "one", "out"))
+        for place, count in ((folder, options.photographs), (alone, 1)):
+            place.mkdir()
+            photograph(SIZES[1], place / "0.jpg")
+            for index in range(1, count):
+                shutil.copy(place / "0.jpg", place / f"{index}.jpg")
+        files = sorted(folder.iterdir())
+        luma = read(files[0]).luma
+        prediction = colouriser.predict(luma)
+
+        def command(photos: Path) -> None:
+            line = [sys.executable, "-m", "colouriser", "colour", str(photos), "-o", str(out)]
+            subprocess.run(line, check=True, capture_output=True)
+
+        def network() -> None:
+            for _ in files:
+                colouriser.predict(luma)
+
+        def rest(file: Path) -> None:
+            photo = read(file)
+            colour = Colouriser.merge(to_colour(photo, file.name), prediction)
+            write(colour, out / file.name, photo)
+
+        def all_the_rest() -> None:
+            out.mkdir()
+            with ThreadPoolExecutor(CORES) as pool:
+                list(pool.map(rest, files))
+
+        steps: dict[str, Callable[[], object]] = {
+            "start": lambda: command(alone),
+            "folder": lambda: command(folder),
+            "network": network,
+            "rest": all_the_rest,
+        }
         for _ in range(options.rounds):
-            for threads, source in ((1, folder), (4, folder), (1, first)):
-                out = Path(name) / "out"
-                command = [sys.executable, "-c", CODE, str(threads), str(source), "-o", str(out)]
-                start = time.perf_counter()
-                subprocess.run(command, check=True, capture_output=True)
-                key = (threads, options.photographs if source == folder else 1)
-                seconds.setdefault(key, []).append(time.perf_counter() - start)
-                shutil.rmtree(out)
-    for (threads, count), times in seconds.items():
-        print(
-            f"| {count} photographs, at most {threads} at a time | {statistics.median(times):.1f} |"
-        )
+            for step, function in steps.items():
+                times.setdefault(step, []).append(seconds(function))
+                shutil.rmtree(out, ignore_errors=True)
+    median = {step: statistics.median(own) for step, own in times.items()}
+    whole, larger = median["folder"] - median["start"], max(median["network"], median["rest"])
+    print(f"start and a first photograph: {median['start']:.1f} s")
+    print(f"{len(files)} photographs, without the start: {whole:.1f} s")
+    print(f"network alone: {median['network']:.1f} s; the rest alone: {median['rest']:.1f} s")
+    print(f"whole, as a multiple of the larger: {whole / larger:.2f}")
 
 
 if __name__ == "__main__":

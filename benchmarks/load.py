@@ -1,71 +1,124 @@
-"""How many photographs at once the page should colour: a lock around the model, or threads?
+"""The page under load: photographs a second, and how long people wait, for several at once.
 
-    python benchmarks/load.py
+    python -m benchmarks.load [--before FOLDER] [--rounds 3] [--photographs 6]
 
-Colours the same photographs, of 0.3, 1 and 12 megapixels, with one, two and four threads that share
-the model, in turns, from the bytes of a JPEG to those of the result. One thread is what a lock
-around all of the work would give. Prints photographs per second as a multiple of one thread's, the
-median over the rounds; the page's AT_ONCE is what was fastest.
+Starts the page of this checkout and, with --before, of another one, and lets 1, 2, 4 and 8 people
+at once have photographs of 1 megapixel coloured through the API, each one after the other. With
+--threads 1 2, this checkout's page with so many threads of the network each time, too. All of it in
+turns; prints medians over the rounds, and the 95th percentile of all waits.
 """
 
 import argparse
+import os
+import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
+from gradio_client import Client, handle_file
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.colourise import SIZES, photograph
 
-from colouriser.batch import Entry
-from colouriser.live import Live
-from colouriser.page.one import PICTURES
-from colouriser.page.studio import Settings, Studio
+ROOT = Path(__file__).parent.parent
+PEOPLE = (1, 2, 4, 8)
+START = (
+    "import runpy, sys, torch\n"
+    "if {threads}: torch.set_num_threads({threads})\n"
+    "sys.path.insert(0, '.')\n"
+    "runpy.run_path('app.py', run_name='__main__')"
+)
 
-SIZES = ((640, 480), (1155, 866), (4000, 3000))
-AT_ONCE = (1, 2, 4)
+
+@contextmanager
+def page(folder: Path, threads: int) -> Iterator[tuple[str, float]]:
+    """The address of a checkout's page, and the seconds that it took to start."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", START.format(threads=threads)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        found = (re.search(r"http://127\S+", line) for line in process.stdout)
+        yield next(match[0] for match in found if match), time.perf_counter() - started
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def waits(address: str, people: int, photographs: int, file: Path) -> tuple[float, list[float]]:
+    """Photographs a second, and the seconds of each, when so many people come at once."""
+    clients = [Client(address, verbose=False) for _ in range(people)]
+
+    def visit(client: Client) -> list[float]:
+        seconds = []
+        for _ in range(photographs):
+            started = time.perf_counter()
+            client.predict(handle_file(file), api_name="/colourise")
+            seconds.append(time.perf_counter() - started)
+        return seconds
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(people) as pool:
+        all_seconds = [one for own in pool.map(visit, clients) for one in own]
+    return len(all_seconds) / (time.perf_counter() - started), all_seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.load",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--photographs", type=int, default=12, help="of each size")
+    parser.add_argument("--before", type=Path, help="another checkout, to compare with")
+    parser.add_argument("--threads", type=int, nargs="*", default=[], help="of the network")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--photographs", type=int, default=6, help="of each person")
     options = parser.parse_args()
-    example, settings = Image.open(PICTURES[0]), Settings()
-    studio = Studio(Live(None, example))
-    print("| megapixels | " + " | ".join(f"{n} at once" for n in AT_ONCE) + " |")
-    print("|---" * (len(AT_ONCE) + 1) + "|")
-    for size in SIZES:
-        with tempfile.TemporaryDirectory() as name:
-            folder, source = Path(name), Path(name) / "photo.jpg"
-            example.resize(size).save(source, quality=92)
-
-            def colour(number: int, folder: Path = folder, source: Path = source) -> None:
-                result = studio.colourise(Entry(source.name, source), settings)
-                studio.save(result, settings, folder / str(number))
-
-            colour(0)
-            rates: dict[int, list[float]] = {n: [] for n in AT_ONCE}
-            for _ in range(options.rounds):
-                for threads in AT_ONCE:
-                    started = time.perf_counter()
-                    with ThreadPoolExecutor(threads) as pool:
-                        list(pool.map(colour, range(options.photographs)))
-                    rates[threads].append(options.photographs / (time.perf_counter() - started))
-        ratios = {
-            n: statistics.median(a / b for a, b in zip(rates[n], rates[1], strict=True))
-            for n in AT_ONCE
-        }
-        print(
-            f"| {size[0] * size[1] / 1e6:.1f} | "
-            + " | ".join(f"{r:.2f}" for r in ratios.values())
-            + " |"
-        )
+    pages = {"before": (options.before, 0)} if options.before else {}
+    pages["now"] = (ROOT, 0)
+    pages |= {f"now, {n} threads": (ROOT, n) for n in options.threads}
+    starts: dict[str, list[tuple[float, float]]] = {name: [] for name in pages}
+    rates: dict[tuple[str, int], list[float]] = {}
+    seconds: dict[tuple[str, int], list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "photograph.jpg"
+        photograph(SIZES[1], file)
+        for _ in range(options.rounds):
+            for name, (checkout, threads) in pages.items():
+                with page(checkout, threads) as (address, started):
+                    _, (first,) = waits(address, 1, 1, file)
+                    starts[name].append((started, started + first))
+                    for people in PEOPLE:
+                        rate, own = waits(address, people, options.photographs, file)
+                        rates.setdefault((name, people), []).append(rate)
+                        seconds.setdefault((name, people), []).extend(own)
+    print("| page | starts s | first photograph s |\n|---|---|---|")
+    for name, rows in starts.items():
+        up, first = (statistics.median(column) for column in zip(*rows, strict=True))
+        print(f"| {name} | {up:.1f} | {first:.1f} |")
+    print("\n| people at once | page | photographs a second | median s | 95 % within s |")
+    print("|---|---|---|---|---|")
+    for people in PEOPLE:
+        for name in pages:
+            rate = statistics.median(rates[name, people])
+            own = seconds[name, people]
+            print(
+                f"| {people} | {name} | {rate:.2f} | {statistics.median(own):.2f} | "
+                f"{np.percentile(own, 95):.2f} |"
+            )
 
 
 if __name__ == "__main__":

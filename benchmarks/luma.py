@@ -31,7 +31,9 @@ def main() -> None:
         out = Path(folder) / "out.jpg"
         for file in files:
             read = photo.read(file)
-            colour = colouriser.merge(read.luma, colouriser.predict(read.luma), options.vividness)
+            colour = colouriser.merge(
+                photo.to_colour(read, out.name), colouriser.predict(read.luma), options.vividness
+            )
             photo.write(colour, out, read)
             same += np.array_equal(stored_luma(file), stored_luma(out))
             with Image.open(out) as image:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from . import settings
 from .batch import overlapped, plan
 from .errors import ColouriserError, PhotoError, SettingError
-from .photo import mark, read, read_picture, write
+from .photo import mark, read, read_picture, to_colour, write
 
 MOST_THREADS = 4  # photographs at a time: a large one needs 3 GB
 
@@ -137,7 +137,8 @@ def colour(
         for file, one in reversed(results.items()):  # the target last: then all is done
             if os.path.exists(file) and not overwrite:
                 continue
-            result = colouriser.merge(photo.luma, one, vividness, temperature)
+            luma = to_colour(photo, file.name)
+            result = colouriser.merge(luma, one, vividness, temperature)
             write(mark(result) if marked else result, file, photo, keep_position)
         return "coloured"
 

@@ -16,6 +16,8 @@ its photographs are tried once more one by one, which leaves the guilty one alon
 import hashlib
 import logging
 import os
+import re
+import socket
 import time
 import warnings
 from collections import Counter
@@ -247,11 +249,14 @@ class Worker:
         return row | {"seconds": time.monotonic() - start}
 
     def _coloured(self, taken: photo.Photo, name: str) -> bytes | memoryview:
-        look, colouriser = self.look, self.colouriser
-        prediction = colouriser.predict(taken.luma, look.detail)
-        result = colouriser.merge(taken.luma, prediction, look.vividness, look.temperature)
+        look = self.look
         if look.marked:
-            result, taken = photo.mark(result), replace(taken, jpeg=None)  # its luma is another
+            taken = replace(taken, jpeg=None)  # its luma will no longer be the same
+        prediction = self.colouriser.predict(taken.luma, look.detail)
+        luma = photo.to_colour(taken, name)
+        result = Colouriser.merge(luma, prediction, look.vividness, look.temperature)
+        if look.marked:
+            result = photo.mark(result)
         return photo.encode(result, name, taken, look.position)
 
 
@@ -332,6 +337,9 @@ def _machines(workers: Workers) -> Iterator[int]:
     if workers.address is None:
         options |= {"include_dashboard": False, "object_store_memory": NAMES_MEMORY}
     try:
+        if workers.address and re.fullmatch(r"[^/]+:\d+", workers.address):
+            host, _, port = workers.address.rpartition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()  # Ray waits minutes
         ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ArchiveError(

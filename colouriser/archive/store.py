@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 import pyarrow
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
@@ -121,9 +122,17 @@ def open_store(place: str) -> Store:
     Raises:
         ArchiveError: it is neither, or a bucket without a folder.
     """
+    parts = urlsplit(place) if "://" in place else None
+    if parts and parts.scheme != "file" and not parts.path.strip("/"):
+        raise ArchiveError(
+            "no_folder_in_bucket",
+            "{place} is a whole bucket; give a folder in it, such as {place}/photographs",
+            place=place.rstrip("/"),
+        )
     try:
-        remote = "://" in place
-        files, root = FileSystem.from_uri(place) if remote else (LocalFileSystem(), place)
+        files, root = FileSystem.from_uri(place) if parts else (LocalFileSystem(), place)
+        if isinstance(files, LocalFileSystem) and os.path.isfile(root):
+            raise NotADirectoryError("it is a file")
     except (OSError, ValueError, ImportError, pyarrow.ArrowException) as error:
         raise ArchiveError(
             "no_store",
@@ -133,12 +142,6 @@ def open_store(place: str) -> Store:
         ) from error
     local = isinstance(files, LocalFileSystem)
     root = os.path.realpath(root) if local else root.strip("/")
-    if not local and "/" not in root:
-        raise ArchiveError(
-            "no_folder_in_bucket",
-            "{place} is a whole bucket; give a folder in it, such as {place}/photographs",
-            place=place.rstrip("/"),
-        )
     return Store(files, root, local)
 
 

@@ -16,7 +16,7 @@ from ..batch import Entry, photographs, read_entry, short_stem, unused, view_ent
 from ..errors import ColouriserError
 from ..hints import Hint, Suggestion, check, check_place
 from ..live import Live
-from ..photo import Photo, View, fit, mark, read_picture, show, write
+from ..photo import Photo, View, fit, mark, read_picture, show, to_colour, write
 from ..photo.guard import Guard
 from ..pipeline import Colouriser, Prediction
 from ..settings import (
@@ -96,7 +96,7 @@ class Result:
 
     name: str  # of the photograph
     photo: Photo
-    colour: Image.Image
+    colour: Image.Image  # of the size of photo.to_colour
     model: str
     started: float  # of time.monotonic
     seconds: float  # until it was coloured
@@ -285,10 +285,12 @@ class Studio:
         model: str,
         started: float,
     ) -> Result:
-        colour = Colouriser.merge(photo.luma, prediction, settings.vividness, settings.temperature)
+        if settings.mark:
+            photo = replace(photo, jpeg=None)  # its luma will no longer be the same
+        luma = to_colour(photo, f"{name}{_suffix(photo, settings)}")
+        colour = Colouriser.merge(luma, prediction, settings.vividness, settings.temperature)
         if settings.mark:
             colour = mark(colour)
-            photo = replace(photo, jpeg=None)  # its luma is no longer the same
         return Result(name, photo, colour, model, started, time.monotonic() - started)
 
     def save(self, result: Result, settings: Settings, folder: Path, stem: str = "") -> Path:
@@ -298,7 +300,7 @@ class Studio:
             ColouriserError: it cannot be written, or there is no room.
         """
         check_room()
-        suffix = ".png" if settings.format == "png" else result.photo.suffix
+        suffix = _suffix(result.photo, settings)
         path = folder / f"{stem or short_stem(result.name)}-colourised{suffix}"
         values = (result.colour, path, result.photo, settings.position)
         self._within(result.started, result.name, write, *values)
@@ -344,6 +346,10 @@ class Studio:
                 slow += error.code == "too_slow"
                 if error.code == "stopped":
                     return
+
+
+def _suffix(photo: Photo, settings: Settings) -> str:
+    return ".png" if settings.format == "png" else photo.suffix
 
 
 def _scaled(hint: Hint, scale: float, size: tuple[int, int]) -> Hint:

@@ -91,24 +91,30 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
 
     Args:
         jpeg: the file.
-        colour: mode "RGB", upright, of the photograph's size.
+        colour: mode "RGB", upright, of the photograph's size, or of `half` of it.
         header: another JPEG, whose application segments (EXIF, XMP, resolution) are taken.
 
     Raises:
         OSError, ValueError: the file cannot be read this way.
     """
-    stored = colour
+    with Image.open(io.BytesIO(jpeg.data)) as image:
+        size = image.size
+    factor = 1 if min(size) <= SMALL else 2
+    small = half(colour) if factor == 2 and max(colour.size) == max(size) else colour
     if jpeg.orientation != 1:
-        stored = colour.transpose(UPRIGHT_TO_STORED[jpeg.orientation])
-    factor = 1 if min(stored.size) <= SMALL else 2
-    small = stored.convert("YCbCr") if factor == 1 else stored.reduce(2).convert("YCbCr")
+        small = small.transpose(UPRIGHT_TO_STORED[jpeg.orientation])
     with tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:
         source, chroma, target = (str(Path(folder) / f"{name}.jpg") for name in "abc")
         Path(source).write_bytes(jpeg.data)
         small.save(chroma, "JPEG", quality=QUALITY, subsampling=0)
         with ONE_AT_A_TIME:
-            _join(source, chroma, target, stored.size, factor)
+            _join(source, chroma, target, size, factor)
         return _with_header(Path(target).read_bytes(), header)
+
+
+def half(image: Image.Image) -> Image.Image:
+    """An image in the size of chroma; as it is where that has luma's size."""
+    return image if min(image.size) <= SMALL else image.reduce(2)
 
 
 def _join(source: str, chroma: str, target: str, size: tuple[int, int], factor: int) -> None:

@@ -33,8 +33,6 @@ Image.init()  # registers all formats; Pillow would do it too late
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
 READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
-ORIGINAL_SIDE = 1024  # longest side of the copy that is kept of a photograph in colour
-IN_COLOUR = 4.0  # of 255: spread of chroma that no tint, such as sepia's, explains
 SEVERAL = "has more than one page or frame; only the first is used"
 # Of a JPEG. Within a scan's own data 0xff is followed by 0 or by a mark of restart.
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -51,7 +49,6 @@ class Photo:
     exif: Image.Exif = field(default_factory=Image.Exif)  # without orientation and position
     position: dict[int, Any] = field(default_factory=dict)  # the EXIF's GPS directory
     dpi: tuple[float, float] | None = None  # resolution of a scan, dots per inch
-    original: Image.Image | None = None  # if it was in colour: "RGB", upright, at most 1024 px
     several: bool = False  # the file has more than one page or frame, and this is the first
     jpeg: Jpeg | None = None  # its file, if it is a JPEG whose luma can be kept as it is
 
@@ -181,11 +178,11 @@ def _read(file: BinaryIO, name: str) -> Photo:
         ImageOps.exif_transpose(image, in_place=True)
         upright = _to_srgb(image)
         alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
-        original, luma = _original(upright), to_luma(upright)
+        luma = to_luma(upright)
         if jpeg and profile and not same_luma(image, luma):
             log.warning(ANEW, name, "its colour profile changes it")
             jpeg = None
-        return Photo(luma, suffix, alpha, exif, gps, dpi, original, several, jpeg)
+        return Photo(luma, suffix, alpha, exif, gps, dpi, several, jpeg)
 
 
 def _jpeg_data(file_format: str | None, file: BinaryIO) -> bytes:
@@ -216,23 +213,6 @@ def _check_scans(data: bytes) -> None:
             "again",
             most=MAX_SCANS,
         )
-
-
-def _original(image: Image.Image) -> Image.Image | None:
-    """A small copy of a photograph in colour; nothing of one in grey or in one tint."""
-    if image.mode.startswith(("1", "L;", "I", "F")) or image.mode in ("L", "LA", "La"):
-        return None
-    factor = max(1, max(image.size) // ORIGINAL_SIDE)
-    if image.mode in ("P", "PA"):  # numbers of colours have no mean
-        size = (max(1, image.width // factor), max(1, image.height // factor))
-        small = image.resize(size, Image.Resampling.NEAREST).convert("RGB")
-    else:
-        small = (image.copy() if factor == 1 else image.reduce(factor)).convert("RGB")
-    small.thumbnail((ORIGINAL_SIDE, ORIGINAL_SIDE))
-    planes = np.asarray(small.convert("YCbCr"), dtype=np.float32)[::4, ::4].reshape(-1, 3)
-    luma, chroma = planes[:, :1] - planes[:, :1].mean(), planes[:, 1:] - planes[:, 1:].mean(0)
-    tint = (luma * chroma).sum(0) / max(float((luma**2).sum()), 1.0)  # what luma explains
-    return small if (chroma - luma * tint).std() > IN_COLOUR else None
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import PhotoError, reason
 from ..files import write_atomically
-from .jpeg import ANEW, header_of, keep_luma
+from .jpeg import ANEW, half, header_of, keep_luma
 from .metadata import save_options
 from .read import Photo
 
@@ -31,12 +31,22 @@ KEEPS_ALPHA = ("PNG", "WEBP", "TIFF")
 
 def writable(path: Path) -> bool:
     """Whether a coloured photograph can be written under this name; judged by the suffix."""
-    return Image.registered_extensions().get(path.suffix.lower()) in SAVE
+    return _format(path) in SAVE
+
+
+def _format(path: Path) -> str | None:
+    return Image.registered_extensions().get(path.suffix.lower())
 
 
 def result_name(name: str) -> str:
     """The name of a result: the photograph's own, or NAME.png if its format cannot be written."""
     return name if writable(Path(name)) else f"{name}.png"
+
+
+def to_colour(photo: Photo, name: str) -> Image.Image:
+    """The luma to be coloured for a result of this name, mode "L": all of the photograph's, or half
+    the size for a JPEG whose own luma stays, which has chroma of half the size."""
+    return half(photo.luma) if photo.jpeg and _format(Path(name)) == "JPEG" else photo.luma
 
 
 def mark(colour: Image.Image) -> Image.Image:
@@ -81,7 +91,7 @@ def encode(
     """A coloured photograph's file.
 
     Args:
-        colour: mode "RGB".
+        colour: mode "RGB", of the photograph's size or of what `to_colour` gave.
         name: of the file; the suffix decides the format. A JPEG of a JPEG keeps its luma as it is
             (jpeg.py); others are written at quality 100 with chroma at full size, WebP lossless,
             since anything smaller would change luma.
@@ -96,7 +106,7 @@ def encode(
         raise PhotoError(
             "format_unwritable", "cannot write this format; use {formats}", formats=", ".join(SAVE)
         ).of(name)
-    file_format = Image.registered_extensions()[Path(name).suffix.lower()]
+    file_format = _format(Path(name)) or ""
     options = dict(SAVE[file_format])
     if photo and photo.dpi:
         options["dpi"] = photo.dpi
@@ -120,6 +130,14 @@ def not_written(error: Exception) -> PhotoError:
     return PhotoError("not_written", "cannot be written ({reason})", reason=reason(error))
 
 
+def _with_luma(colour: Image.Image, luma: Image.Image) -> Image.Image:
+    """A coloured photograph of half the size at full size, with its luma."""
+    if colour.size == luma.size:
+        return colour
+    _, *chroma = colour.resize(luma.size, Image.Resampling.BILINEAR).convert("YCbCr").split()
+    return Image.merge("YCbCr", (luma, *chroma)).convert("RGB")
+
+
 def _encode(
     image: Image.Image,
     file_format: str,
@@ -136,6 +154,7 @@ def _encode(
             return keep_luma(photo.jpeg, image, header)
         except (OSError, ValueError, KeyError, IndexError) as error:
             log.warning(ANEW, name, f"it cannot be read in parts ({reason(error)})")
+            image = _with_luma(image, photo.luma)
     metadata = save_options(exif, gps, file_format) if exif is not None else {}
     buffer = io.BytesIO()
     image.save(buffer, file_format, **options | metadata)

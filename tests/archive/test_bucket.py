@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from colouriser.__main__ import program
 from colouriser.archive.manifest import Manifest
-from colouriser.archive.store import open_store, photographs
+from colouriser.archive.store import open_store, photographs, safe
 
 from .conftest import command
 
@@ -86,12 +86,13 @@ def test_from_bucket_to_bucket(bucket: str, server: str, cat: Image.Image, tmp_p
 
 def test_names_that_lead_elsewhere(bucket: str, server: str, tmp_path: Path) -> None:
     client = boto3.client("s3", endpoint_url=server)
-    for key in ("../up.jpg", "a/../../../up.jpg", "a/./b.jpg", "zero\0.jpg"):
+    for key in ("../up.jpg", "a/../../../up.jpg", "a/./b.jpg"):
         client.put_object(Bucket="album", Key=f"scans/{key}", Body=b"-")
     out = tmp_path / "here" / "out"
     files, problems = photographs(open_store(f"s3://album/scans?{bucket}"), open_store(str(out)))
-    assert not [file.name for file in files if ".." in file.name or "\0" in file.name]
-    assert len(files) == 4
+    assert not [file.name for file in files if ".." in file.name]
+    assert not safe("zero\0.jpg")
+    assert len(files) == 4  # those of the fixture
     assert all("rename it" in str(problem) for problem in problems)
     assert problems
 

@@ -81,7 +81,7 @@ def test_full_disk(scans: Path, coloured: dict[str, bytes], tmp_path: Path) -> N
     script = line.replace("exec ", "") + keep
     result = subprocess.run([*apart, "sh", "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
-    assert "cannot be written (No space left on device)" in result.stderr
+    assert "cannot be read or written (No space left on device)" in result.stderr
     written = names(tmp_path / "kept")
     assert 0 < len(written) < 49
     for name in written:  # none of them half
@@ -104,7 +104,8 @@ def test_full_disk(scans: Path, coloured: dict[str, bytes], tmp_path: Path) -> N
         (["photos", "out", "--cpus", "200"], "no machine has 200 processors"),
         (["photos", "out", "--address", "127.0.0.1:1"], "no Ray cluster at 127.0.0.1:1"),
         (["photos", "out", "--model", "nobody"], "no model at 'nobody'"),
-        (["photos", "notes.txt"], "cannot be written"),
+        (["photos", "notes.txt"], "cannot be used (it is a file)"),
+        (["notes.txt", "out"], "cannot be used (it is a file)"),
     ],
 )
 def test_what_cannot_be(

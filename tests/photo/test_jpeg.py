@@ -41,8 +41,9 @@ def coefficients(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def coloured(source: Path, out: Path) -> Path:
     """What the library writes for a photograph, in colours of our own."""
     read = photo.read(source)
-    size = read.luma.size
-    luma = torch.from_numpy(np.array(read.luma))[None, None] / 255
+    grey = photo.to_colour(read, out.name)
+    size = grey.size
+    luma = torch.from_numpy(np.array(grey))[None, None] / 255
     down = torch.linspace(-0.1, 0.1, size[1]).view(1, 1, -1, 1).expand(1, 1, size[1], size[0])
     rgb = colour.merge(luma, torch.cat([down, -down], 1))[0].mul(255).round().byte()
     photo.write(Image.fromarray(rgb.permute(1, 2, 0).numpy()), out, read)
@@ -96,9 +97,31 @@ def test_what_is_turned_stays_turned(orientation: int, cat: Image.Image, tmp_pat
     assert again.luma.size == read.luma.size
     difference = np.asarray(again.luma, int) - np.asarray(read.luma, int)
     assert np.abs(difference).mean() < 1.5
-    assert again.original is not None
-    chroma = np.asarray(again.original.convert("YCbCr"), float)[..., 1]
+    chroma = np.asarray(photo.read_picture(out).convert("YCbCr"), float)[..., 1]
     assert chroma[-20:].mean() > chroma[:20].mean() + 20  # upright, blue is below
+
+
+def test_colours_of_the_whole_size_or_half_of_it(cat: Image.Image, tmp_path: Path) -> None:
+    read = photo.read(write_jpeg(cat, tmp_path / "in.jpg"))
+    assert photo.to_colour(read, "out.jpg").size == (226, 150)
+    assert photo.to_colour(read, "out.png").size == cat.size
+    photo.write(cat, tmp_path / "whole.jpg", read)
+    photo.write(cat.reduce(2), tmp_path / "half.jpg", read)
+    assert (tmp_path / "whole.jpg").read_bytes() == (tmp_path / "half.jpg").read_bytes()
+
+
+def test_files_of_phones(cat: Image.Image, tmp_path: Path) -> None:
+    """Two pictures in one file, and a film after the picture: the first picture is coloured."""
+    small = cat.resize((200, 130))
+    cat.save(tmp_path / "two.jpg", "MPO", save_all=True, append_images=[small], quality=90)
+    write_jpeg(cat, tmp_path / "film.jpg")
+    with (tmp_path / "film.jpg").open("ab") as file:
+        file.write(np.random.default_rng(0).bytes(5000))
+    for name in ("two.jpg", "film.jpg"):
+        out = coloured(tmp_path / name, tmp_path / f"out-{name}")
+        assert_kept(tmp_path / name, out)
+        with Image.open(out) as image:
+            assert (image.format, image.size) == ("JPEG", cat.size)
 
 
 def test_details_are_kept(cat: Image.Image, tmp_path: Path) -> None:

@@ -119,24 +119,6 @@ def test_exif_that_cannot_be_written_does_not_stop_the_rest(
     assert b"compositeWithTrainedAlgorithmicMedia" in (tmp_path / "out.jpg").read_bytes()
 
 
-def test_a_photograph_in_colour_is_told_from_one_in_grey_or_sepia(
-    cat: Image.Image, tmp_path: Path
-) -> None:
-    large = cat.resize((3000, 2000))
-    large.save(tmp_path / "colour.jpg")
-    grey = cat.convert("L")
-    grey.convert("RGB").save(tmp_path / "grey.jpg")
-    sepia = [grey.point(lambda v, by=by: int(v * by)) for by in (1.0, 0.85, 0.65)]
-    Image.merge("RGB", sepia).save(tmp_path / "sepia.jpg")
-    original = photo.read(tmp_path / "colour.jpg").original
-    assert original
-    assert max(original.size) <= 1024
-    difference = np.asarray(original, float) - np.asarray(cat.resize(original.size), float)
-    assert np.abs(difference).mean() < 5
-    assert photo.read(tmp_path / "grey.jpg").original is None
-    assert photo.read(tmp_path / "sepia.jpg").original is None
-
-
 @pytest.mark.parametrize("size", [(40, 30), (451, 300), (4000, 500)])
 def test_the_mark_is_small_and_in_the_corner(size: tuple[int, int], cat: Image.Image) -> None:
     plain = cat.resize(size)
@@ -344,6 +326,3 @@ def test_large_photographs_of_every_mode(mode: str, cat: Image.Image, tmp_path: 
     large.convert(mode).save(tmp_path / "large.tif")
     read = photo.read(tmp_path / "large.tif")
     assert read.luma.size == large.size
-    assert (read.original is not None) == (mode not in ("1", "L", "LA", "I;16"))
-    if read.original:
-        assert max(read.original.size) <= 1024
