@@ -56,7 +56,7 @@ class Recipe:
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
     blend_shares: tuple[float, ...] = (1.0,)  # of the GAN's weights (stages/blend.py); 0.6 and 0.8
-    # were tried twice and not kept (docs/results.md)
+    # were not kept (docs/results.md)
     blend_gains: tuple[float, ...] = (1.0, 1.07, 1.15, 1.23)  # on chroma; larger ones cost realism
     psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
 

@@ -23,7 +23,7 @@ TIME = pyarrow.timestamp("ns", "UTC")
 SCHEMA = pyarrow.schema(
     [
         pyarrow.field("source", pyarrow.string(), nullable=False),  # names below IN and OUT
-        pyarrow.field("target", pyarrow.string(), nullable=False),
+        ("target", pyarrow.string()),
         ("bytes", pyarrow.int64()),  # of the source
         ("modified", TIME),  # the source
         ("width", pyarrow.int32()),  # pixels, upright

@@ -132,12 +132,14 @@ def archive(
     files, problems = photographs(taken, results)
     manifest.check_writable()
     jobs, there, more = plan(files, manifest.entries(), results, overwrite)
-    for problem in [*problems, *more]:
+    problems += more
+    for problem in problems:
         failed(f"error: {problem}")
     manifest.add(_rows(there))
+    manifest.add(_rows({"source": p.about, "error": str(p)} for p in problems))
     counts = Counter(
         found=len(there),
-        failed=len(problems) + len(more),
+        failed=len(problems),
         skipped=len(files) - len(jobs) - len(there) - len(more),
     )
     if jobs:
@@ -268,19 +270,21 @@ def _work(
     with tqdm(total=len(jobs), desc="archive", unit="photo", disable=None) as bar:
         for block in (BLOCK, 1):
             flushed = time.monotonic()
-            for rows in _blocks(list(left.values()), block, workers, number, arguments):
-                manifest.add(rows)
-                if time.monotonic() - flushed > FLUSH:
-                    manifest.flush()
-                    flushed = time.monotonic()
-                for row in rows.to_pylist():
-                    del left[row["source"]]
-                    bar.update()
-                    yield row
-            manifest.flush()
+            try:
+                for rows in _blocks(list(left.values()), block, workers, number, arguments):
+                    manifest.add(rows)
+                    if time.monotonic() - flushed > FLUSH:
+                        manifest.flush()
+                        flushed = time.monotonic()
+                    for row in rows.to_pylist():
+                        if left.pop(row["source"], None):
+                            bar.update()
+                            yield row
+            finally:  # when it is interrupted, too
+                manifest.flush()
             if not left:
                 return
-            log.warning("workers died again and again; %d photographs one by one", len(left))
+            log.warning("workers died again and again; %d photographs are left", len(left))
         died = [
             job | {"error": f"{source}: every worker that took it died; it may be too large"}
             for source, job in left.items()

@@ -46,7 +46,7 @@ class Store:
 
     def holds(self, other: "Store") -> bool:
         """Whether another store is this one, or a folder in it."""
-        inside = f"{other.root}/".startswith(f"{self.root}/")
+        inside = f"{other.root}/".startswith(f"{self.root.rstrip('/')}/")
         return inside and self.files.equals(other.files)
 
     def listed(self) -> list[File]:

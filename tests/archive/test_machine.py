@@ -43,6 +43,8 @@ def test_bad_files(tmp_path: Path, cat: Image.Image) -> None:
     errors = {row["source"]: row["error"] for row in manifest(out)}
     assert errors["cat.jpg"] is None
     assert "not an image" in errors["broken.jpg"]
+    assert len(errors) == 6
+    assert len([error for error in errors.values() if error]) == 4
 
     (photos / "broken.jpg").unlink()
     again = command("archive", photos, out)
