@@ -44,20 +44,19 @@ class Recipe:
     real_label: float = 0.9  # one-sided label smoothing (Salimans et al. 2016)
 
     gan_size: int = 192
-    gan_epochs: int = 5
+    gan_epochs: int = 3  # two more, at a falling rate, gained nothing (docs/results.md)
     gan_rate: float = 1e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 1e-3  # faster than its pupil, or it is fooled within an epoch
-    pixel_weight: float = 0.3  # of the pixel loss; of psnr, for a decibel
+    pixel_weight: float = 0.2  # of the pixel loss; of psnr, for a decibel
     perceptual_weight: float = 4.0  # of a distance of about 0.8 (stages/features.py)
     vividness_weight: float = 2.0  # of the relative difference in colourfulness, about 0.3
-    evenness_weight: float = 1.0  # of stains, about 0.3 (stages/losses.py)
     critic_weight: float = 1.0  # of the adversarial loss, about 1
     critic_turn: int = 1  # steps of the critic at most, between two of the generator
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
     blend_shares: tuple[float, ...] = (1.0,)  # of the GAN's weights (stages/blend.py); 0.6 and 0.8
     # were not kept (docs/results.md)
-    blend_gains: tuple[float, ...] = (1.0, 1.07, 1.15, 1.23)  # on chroma; larger ones cost realism
+    blend_gains: tuple[float, ...] = (1.0, 1.07, 1.15)  # on chroma; larger ones cost realism
     psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
 
     metrics: tuple[str, ...] = (
@@ -118,7 +117,6 @@ RECIPES = {
             pixel_weight=1.0,
             perceptual_weight=0.0,
             vividness_weight=0.0,
-            evenness_weight=0.0,
             critic_turn=1000,  # no bound
             critic_threshold=0.65,  # fastai's examples' value
             gan_average=0.0,  # the weights of the last step

@@ -11,7 +11,7 @@ from colouriser import Generator, GeneratorConfig, colour
 from train.data.hints import HintConfig, draw_hints
 from train.run import TrainingError
 from train.stages.generator import take_over
-from train.stages.losses import PaletteError, unevenness
+from train.stages.losses import PaletteError
 
 SMALL = (16, 16, 8, 8)
 
@@ -77,28 +77,6 @@ def test_the_palettes_error_falls_with_the_truth_and_rare_colours_count_more() -
     cells, shares = plain.share_out(colour.split(red)[1][..., :4, :4])
     knows.scatter_(1, cells, 5 * shares)
     assert plain(knows, red) < plain(nothing, red)
-
-
-def test_stains_count_where_the_truth_is_even() -> None:
-    even = torch.full((1, 2, 48, 48), 0.1)
-    halves = even.clone()
-    halves[..., 24:] = -0.1  # two things of one colour each
-    stain = torch.zeros_like(even)
-    stain[..., 8:16, 8:16] = 16 / 255
-    grey = torch.full((1, 1, 96, 96), 0.5)
-
-    def truth(chroma: torch.Tensor) -> torch.Tensor:
-        return colour.merge(grey, torch.nn.functional.interpolate(chroma, scale_factor=2.0))
-
-    clean, stained = unevenness(even, truth(even)), unevenness(even + stain, truth(even))
-    assert clean < 0.05
-    assert stained > 5 * clean
-    assert unevenness(halves, truth(halves)) < 0.05  # where the truth changes, so may it
-    assert unevenness(even, truth(halves)) < 0.05
-    chroma = even.clone().requires_grad_()
-    unevenness(chroma, truth(even)).backward()
-    assert chroma.grad is not None
-    assert chroma.grad.isfinite().all()  # at a square root of 0
 
 
 def test_weights_of_before_are_a_start() -> None:

@@ -46,7 +46,7 @@ from .distributed import is_first
 from .features import Features, perceptual_distance
 from .generator import Watch, halves, imagenet, painting_error
 from .loop import Autocast, Averaged, EpochRecord, Scores, move_average, train
-from .losses import PaintingError, colourfulness, unevenness
+from .losses import PaintingError, colourfulness
 
 
 class Painter(nn.Module):
@@ -91,7 +91,7 @@ class Game(GANLoss):
 
     def generator(self, output: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
         """Be taken for real, be as colourful as the truth, and stay near it: in chroma and palette,
-        in what a network sees, and even where it is even."""
+        and in what a network sees."""
         rgb, palette = output
         _, chroma = colour.split(F.avg_pool2d(rgb, 2))
         values = {
@@ -100,12 +100,10 @@ class Game(GANLoss):
             "pixel": self.painting_error(Painting(chroma, palette), target),
             # A statistic of the batch to match, as in Salimans et al. 2016: errors make pale.
             "vividness": (colourfulness(rgb) / colourfulness(target) - 1).abs(),
-            "uneven": unevenness(chroma, target),
         }
         recipe = self.recipe
         loss = recipe.critic_weight * values["adversarial"] + recipe.pixel_weight * values["pixel"]
         loss = loss + recipe.vividness_weight * values["vividness"]
-        loss = loss + recipe.evenness_weight * values["uneven"]
         if self.features is not None:
             values["perceptual"] = perceptual_distance(self.features, rgb, target)
             loss = loss + recipe.perceptual_weight * values["perceptual"]

@@ -1,4 +1,4 @@
-"""What the generator is told: errors of chroma and palette, stains, and colourfulness."""
+"""What the generator is told: errors of its chroma and of its palette, and colourfulness."""
 
 import torch
 from torch import Tensor
@@ -96,28 +96,6 @@ class PaintingError:
         if self.palette is None:
             return error
         return error + self.weight * self.palette(painting.palette, truth)
-
-
-def unevenness(chroma: Tensor, truth: Tensor) -> Tensor:
-    """How much chroma N×2×H/2×W/2 changes where that of the truth, RGB N×3×H×W, does not: stains.
-
-    Compares the means of squares of 8×8 pixels with those one, two and four squares away; a change
-    of 8/255 of chroma, which is seen as a stain (measure/metrics.py), counts 1.
-    """
-    own = F.avg_pool2d(chroma.float(), 4)
-    _, true = colour.split(F.avg_pool2d(truth, 8))
-    changes: list[Tensor] = []
-    for distance in (1, 2, 4):
-        for side in (2, 3):
-            near, far = (0, own.shape[side] - distance), (distance, own.shape[side] - distance)
-            own_change, true_change = (
-                (plane.narrow(side, *far) - plane.narrow(side, *near)).square().sum(1)
-                for plane in (own, true)
-            )
-            even = true_change.sqrt() < 4 / 255
-            changes.append((own_change[even] + 1e-6).sqrt())  # 1e-6: a gradient at 0 too
-    changed = torch.cat(changes)
-    return changed.sum() / max(changed.numel(), 1) * 255 / 8
 
 
 def colourfulness(rgb: Tensor) -> Tensor:
