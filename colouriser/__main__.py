@@ -182,7 +182,7 @@ def archive(
     workers: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="as many as there is room for")
     ] = None,
-    cpus: Annotated[int, typer.Option(min=1, max=256, help="processors of each worker")] = 2,
+    cpus: Annotated[int, typer.Option(min=1, max=256, help="processors of each worker")] = 1,
     gpus: Annotated[
         float, typer.Option(min=0, max=8, help="GPUs of each worker; a share is enough for one")
     ] = 0.0,

@@ -79,7 +79,7 @@ class Workers:
     """Who does the work."""
 
     number: int | None = None  # as many as the machines have room for, unless given
-    cpus: int = 2  # of each: one decodes or encodes while the other is at the network
+    cpus: int = 1  # of each: fastest (docs/archive.md); with more, fewer hold a model in memory
     gpus: float = 0.0  # of each; a share is enough for one
     address: str | None = None  # of a Ray cluster; this machine alone unless given
 
