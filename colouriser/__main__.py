@@ -13,11 +13,9 @@ import typer
 from tqdm import tqdm
 
 from . import settings
-from .batch import overlapped, plan
+from .batch import MOST_THREADS, overlapped, plan
 from .errors import ColouriserError, PhotoError, SettingError
 from .photo import mark, read, read_picture, to_colour, write
-
-MOST_THREADS = 4  # photographs at a time: a large one needs 3 GB
 
 Model = Annotated[
     str | None,

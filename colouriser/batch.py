@@ -17,6 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 MOST = 500  # photographs at once, on the page
 LARGEST = 200_000_000  # bytes of one photograph in an archive, unpacked
+MOST_THREADS = 4  # photographs at a time in a process: a large one needs 3 GB
 LONGEST_STEM = 180  # bytes of a result's name without its suffix, in file systems that allow 255
 
 

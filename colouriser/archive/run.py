@@ -36,7 +36,7 @@ import torch
 from tqdm import tqdm
 
 from .. import hub, photo
-from ..batch import overlapped
+from ..batch import MOST_THREADS, overlapped
 from ..errors import ArchiveError, ColouriserError, PhotoError, reason
 from ..pipeline import Colouriser
 from ..settings import DETAIL, TEMPERATURE, VIVIDNESS
@@ -47,7 +47,6 @@ log = logging.getLogger(__name__)
 
 BLOCK = 16  # photographs: a worker's task of some seconds, and what its death costs
 TRIES = 3  # of a block whose workers die, after the first
-MOST_THREADS = 4  # photographs at a time in a worker: a large one needs 3 GB
 NAMES_MEMORY = 200_000_000  # bytes of Ray's own memory; only names and rows lie there
 FLUSH = 15.0  # seconds between files of the manifest, at least
 SAME = "{other} would get the same name; rename one"
