@@ -22,6 +22,8 @@ Model = Annotated[
     typer.Option(help="folder or Hub repository owner/name@revision; bundled unless given"),
 ]
 
+GPUS = settings.Range(0, 8, 0)  # of a worker
+
 program = typer.Typer(
     help="Colour for black-and-white photographs.",
     no_args_is_help=True,
@@ -181,9 +183,7 @@ def archive(
         int | None, typer.Option(min=1, max=10_000, help="as many as there is room for")
     ] = None,
     cpus: Annotated[int, typer.Option(min=1, max=256, help="processors of each worker")] = 1,
-    gpus: Annotated[
-        float, typer.Option(min=0, max=8, help="GPUs of each worker; a share is enough for one")
-    ] = 0.0,
+    gpus: Annotated[float, setting(GPUS, "GPUs of each worker; a share is enough for one")] = 0.0,
     address: Annotated[
         str | None, typer.Option(help="of a Ray cluster; this machine unless given")
     ] = None,
