@@ -103,6 +103,8 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
     small = half(colour) if factor == 2 and max(colour.size) == max(size) else colour
     if jpeg.orientation != 1:
         small = small.transpose(UPRIGHT_TO_STORED[jpeg.orientation])
+    if small.size != tuple(-(-side // factor) for side in size):
+        raise ValueError("its sizes do not agree")
     with tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:
         source, chroma, target = (str(Path(folder) / f"{name}.jpg") for name in "abc")
         Path(source).write_bytes(jpeg.data)
