@@ -24,7 +24,14 @@ from train.recipes import RECIPES, Recipe
 from train.run import Run, read_csv, spaced
 from train.stages.generator import train_generator
 
-SHORT = replace(RECIPES["cpu"], generator_epochs=1, small_epochs=1, fakes=4, watched=16)
+SHORT = replace(
+    RECIPES["cpu"],
+    generator_epochs=1,
+    small_epochs=1,
+    fakes=4,
+    watched=16,
+    generator_average=0.95,  # about the last 20 steps; the recipe's would be mostly the start
+)
 VARIANTS = {
     "as in the recipe": SHORT,
     "without the palette's loss": replace(SHORT, palette_weight=0.0),
