@@ -6,6 +6,7 @@ understood, with the credentials that those programs find in their usual places.
 
 import io
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -162,10 +163,14 @@ def photographs(store: Store, output: Store) -> tuple[list[File], list[Colourise
             try:
                 path.name.encode()
                 state = path.stat()
+                if not stat.S_ISREG(state.st_mode):  # opening a pipe would wait for ever
+                    raise OSError("it is no file")
             except (OSError, UnicodeEncodeError) as error:
                 problems.append(
                     PhotoError(
-                        "not_listed", "cannot be used ({reason}); rename it", reason=reason(error)
+                        "not_listed",
+                        "cannot be used ({reason}); rename or remove it",
+                        reason=reason(error),
                     ).of(str(path).encode(errors="backslashreplace").decode())
                 )
                 continue

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from colouriser.archive.store import open_store, photographs
+
 from ..conftest import ROOT
 from .conftest import check, command, manifest, names, wait_for
 
@@ -38,7 +40,7 @@ def test_bad_files(tmp_path: Path, cat: Image.Image) -> None:
     assert "error: broken.jpg: not an image" in result.stderr
     assert "error: cat.gif.png: cat.gif would get the same name" in result.stderr
     assert "loop.jpg: cannot be used" in result.stderr
-    assert "rename it" in result.stderr
+    assert "rename or remove it" in result.stderr
     assert names(out) == {"cat.jpg", "cat.gif.png"}
     errors = {row["source"]: row["error"] for row in manifest(out)}
     assert errors["cat.jpg"] is None
@@ -49,6 +51,16 @@ def test_bad_files(tmp_path: Path, cat: Image.Image) -> None:
     (photos / "broken.jpg").unlink()
     again = command("archive", photos, out)
     assert last(again) == "0 coloured, 0 found, 2 skipped, 3 failed"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, cat: Image.Image) -> None:
+    (tmp_path / "photos").mkdir()
+    cat.save(tmp_path / "photos" / "cat.jpg")
+    os.mkfifo(tmp_path / "photos" / "pipe.jpg")
+    output = open_store(str(tmp_path / "out"))
+    files, problems = photographs(open_store(str(tmp_path / "photos")), output)
+    assert [file.name for file in files] == ["cat.jpg"]
+    assert ["it is no file" in str(problem) for problem in problems] == [True]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
