@@ -1,0 +1,76 @@
+"""Even colour: where the network is unsure, what belongs together gets one colour.
+
+A network that must be vivid and cannot know a colour changes its mind within a thing: a stain. Here
+each place that it is unsure of takes the mean of the colours around it, of which those count most
+that are near, that no edge lies before, and that it is sure of. Where it is sure all stays.
+
+Edge-aware filter: domain transform, its recursive form (Gastal & Oliveira 2011), with the kernel's
+sum carried along, so that colours can have weights (normalised convolution, Knutsson & Westin
+1993). Edges are those of luma and of the palette's mean colour.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .hints import doubt
+
+REACH = 0.3  # of the mean, as a share of the side; farther things are other things
+LUMA_EDGE = 0.4  # difference in luma that counts like REACH; shadows on a thing are less
+COLOUR_EDGE = 0.05  # difference in the palette's mean colour that does
+SURE, UNSURE = 0.4, 0.6  # doubt at which all of a colour stays, and at which nothing of it does
+TRUST = 3.0  # power of certainty in a colour's weight: guesses should not outvote what is known
+ROUNDS = 3  # along columns and rows; with fewer, streaks show
+
+
+def even(luma: Tensor, chroma: Tensor, palette: Tensor, cells: Tensor) -> Tensor:
+    """Make colours even where the network is unsure. All of this was chosen on validation
+    photographs (docs/results.md).
+
+    Args:
+        luma: float 1×1×h×w in [0, 1], of chroma's size.
+        chroma: float 1×2×h×w (Cb, Cr), as predicted.
+        palette: probabilities of the cells, float K×h/2×w/2.
+        cells: their chroma, float K×2.
+
+    Returns:
+        Chroma, float 1×2×h×w.
+    """
+    size = chroma.shape[2:]
+    mean = torch.einsum("khw,kc->chw", palette, cells)
+    large = F.interpolate(torch.cat([mean, doubt(palette)[None]])[None], size, mode="bilinear")[0]
+    mean, unsure = large[:2], large[2].clamp(0, 1)
+    weight = (1.05 - unsure) ** TRUST
+    weighted = torch.cat([chroma[0] * weight, weight[None]]).numpy()
+    reach = REACH * math.sqrt(size[0] * size[1])
+    down, across = (
+        1 + reach * (_steps(luma[0], axis) / LUMA_EDGE + _steps(mean, axis) / COLOUR_EDGE)
+        for axis in (1, 2)
+    )
+    for left in reversed(range(ROUNDS)):
+        deviation = reach * math.sqrt(3) * 2**left / math.sqrt(4**ROUNDS - 1)
+        weighted = _along_rows(weighted.swapaxes(1, 2), down.T, deviation).swapaxes(1, 2)
+        weighted = _along_rows(weighted, across, deviation)
+    evened = torch.from_numpy(weighted[:2] / weighted[2:])
+    share = ((unsure - SURE) / (UNSURE - SURE)).clamp(0, 1)
+    return torch.lerp(chroma[0], evened, share)[None]
+
+
+def _steps(planes: Tensor, axis: int) -> np.ndarray:
+    """Distances C×h×w between neighbours along an axis: h×w, one shorter there."""
+    return planes.diff(dim=axis).square().sum(0).sqrt().numpy()
+
+
+def _along_rows(planes: np.ndarray, distances: np.ndarray, deviation: float) -> np.ndarray:
+    """Each place gets the sum of its row C×h×w, less what lies farther away: of a kernel e^-d with
+    the distances h×(w - 1) between neighbours."""
+    share = np.exp(distances.T * (-math.sqrt(2) / deviation))[:, None]  # (w - 1)×1×h
+    forth = np.ascontiguousarray(planes.transpose(2, 0, 1))  # w×C×h
+    back = forth.copy()
+    for index in range(1, len(forth)):
+        forth[index] += share[index - 1] * forth[index - 1]
+        back[-1 - index] += share[-index] * back[-index]
+    return (forth + back).transpose(1, 2, 0) - planes
