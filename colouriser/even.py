@@ -13,10 +13,8 @@ import math
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
-
-from .hints import doubt
 
 REACH = 0.3  # of the mean, as a share of the side; farther things are other things
 LUMA_EDGE = 0.4  # difference in luma that counts like REACH; shadows on a thing are less
@@ -39,29 +37,40 @@ def even(luma: Tensor, chroma: Tensor, palette: Tensor, cells: Tensor) -> Tensor
     Returns:
         Chroma, float 1×2×h×w.
     """
-    size = chroma.shape[2:]
-    mean = torch.einsum("khw,kc->chw", palette, cells)
-    large = F.interpolate(torch.cat([mean, doubt(palette)[None]])[None], size, mode="bilinear")[0]
-    mean, unsure = large[:2], large[2].clamp(0, 1)
-    weight = (1.05 - unsure) ** TRUST
-    weighted = torch.cat([chroma[0] * weight, weight[None]]).numpy()
-    reach = REACH * math.sqrt(size[0] * size[1])
+    # In numpy, on one thread: torch's last bits differ with the number of threads.
+    likely = palette.numpy()
+    mean = [(likely * axis[:, None, None]).sum(0) for axis in cells.numpy().T]
+    entropy = -(likely * np.log(np.maximum(likely, 1e-12))).sum(0) / math.log(len(likely))
+    *mean, unsure = (
+        _resized(plane, chroma.shape[3], chroma.shape[2]) for plane in (*mean, entropy)
+    )
+    unsure = unsure.clip(0, 1)
+    painted, weight = chroma[0].numpy(), (1.05 - unsure) ** TRUST
+    weighted = np.concatenate([painted * weight, weight[None]])
+    reach = REACH * math.sqrt(chroma.shape[2] * chroma.shape[3])
     down, across = (
-        1 + reach * (_steps(luma[0], axis) / LUMA_EDGE + _steps(mean, axis) / COLOUR_EDGE)
+        1
+        + reach
+        * (_steps(luma[0].numpy(), axis) / LUMA_EDGE + _steps(np.stack(mean), axis) / COLOUR_EDGE)
         for axis in (1, 2)
     )
     for left in reversed(range(ROUNDS)):
         deviation = reach * math.sqrt(3) * 2**left / math.sqrt(4**ROUNDS - 1)
         weighted = _along_rows(weighted.swapaxes(1, 2), down.T, deviation).swapaxes(1, 2)
         weighted = _along_rows(weighted, across, deviation)
-    evened = torch.from_numpy(weighted[:2] / weighted[2:])
-    share = ((unsure - SURE) / (UNSURE - SURE)).clamp(0, 1)
-    return torch.lerp(chroma[0], evened, share)[None]
+    share = np.clip((unsure - SURE) / (UNSURE - SURE), 0, 1)
+    evened = weighted[:2] / weighted[2:]
+    return torch.from_numpy(painted + share * (evened - painted))[None]
 
 
-def _steps(planes: Tensor, axis: int) -> np.ndarray:
+def _resized(plane: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Bilinear interpolation of h×w."""
+    return np.array(Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _steps(planes: np.ndarray, axis: int) -> np.ndarray:
     """Distances C×h×w between neighbours along an axis: h×w, one shorter there."""
-    return planes.diff(dim=axis).square().sum(0).sqrt().numpy()
+    return np.sqrt(np.square(np.diff(planes, axis=axis)).sum(0))
 
 
 def _along_rows(planes: np.ndarray, distances: np.ndarray, deviation: float) -> np.ndarray:
