@@ -16,12 +16,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .hints import doubt
+
 REACH = 0.3  # of the mean, as a share of the side; farther things are other things
 LUMA_EDGE = 0.4  # difference in luma that counts like REACH; shadows on a thing are less
 COLOUR_EDGE = 0.05  # difference in the palette's mean colour that does
 SURE, UNSURE = 0.4, 0.6  # doubt at which all of a colour stays, and at which nothing of it does
 TRUST = 3.0  # power of certainty in a colour's weight: guesses should not outvote what is known
-ROUNDS = 3  # along columns and rows; with fewer, streaks show
+ROUNDS = 3  # along columns and rows: the paper's number, with which it sees no streaks
 
 
 def even(luma: Tensor, chroma: Tensor, palette: Tensor, cells: Tensor) -> Tensor:
@@ -40,9 +42,9 @@ def even(luma: Tensor, chroma: Tensor, palette: Tensor, cells: Tensor) -> Tensor
     # In numpy, on one thread: torch's last bits differ with the number of threads.
     likely = palette.numpy()
     mean = [(likely * axis[:, None, None]).sum(0) for axis in cells.numpy().T]
-    entropy = -(likely * np.log(np.maximum(likely, 1e-12))).sum(0) / math.log(len(likely))
     *mean, unsure = (
-        _resized(plane, chroma.shape[3], chroma.shape[2]) for plane in (*mean, entropy)
+        _resized(plane, chroma.shape[3], chroma.shape[2])
+        for plane in (*mean, doubt(palette).numpy())
     )
     unsure = unsure.clip(0, 1)
     painted, weight = chroma[0].numpy(), (1.05 - unsure) ** TRUST
