@@ -1,10 +1,13 @@
 """Files that appear under their name only when they are complete."""
 
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+
+PART = re.compile(r"\.[0-9a-f]{32}\.part")  # the name of a file until it is complete
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -25,3 +28,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def is_part(name: str) -> bool:
+    """Whether a file is what a killed process left of one that it was writing."""
+    return bool(PART.fullmatch(name))

@@ -130,6 +130,7 @@ def archive(
     hub.load(found)  # before anything else is started
     files, problems = photographs(taken, results)
     manifest.check_writable()
+    results.tidy()
     jobs, there, more = plan(files, manifest.entries(), results, overwrite)
     problems += more
     for problem in problems:
@@ -148,6 +149,7 @@ def archive(
                 counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
                 if row["error"]:
                     failed(f"error: {row['error']}")
+        results.tidy()  # after workers that were killed
     manifest.gather()
     return Summary(**counts)
 

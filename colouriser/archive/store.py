@@ -17,7 +17,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
 from ..batch import LARGEST, search
 from ..errors import ArchiveError, ColouriserError, PhotoError, reason
-from ..files import write_atomically
+from ..files import is_part, write_atomically
 from ..photo import suffixes
 
 
@@ -115,6 +115,18 @@ class Store:
             OSError: it cannot be deleted.
         """
         self.files.delete_file(f"{self.root}/{name}")
+
+    def tidy(self) -> None:
+        """Delete what killed workers left of files that they were writing. Nobody may be writing.
+
+        Raises:
+            ArchiveError: it cannot be listed.
+        """
+        if not self.local:  # buckets show complete files alone
+            return
+        for file in self.listed():
+            if is_part(PurePosixPath(file.name).name):
+                Path(self.root, file.name).unlink(missing_ok=True)
 
 
 def open_store(place: str) -> Store:

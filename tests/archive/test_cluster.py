@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import threading
+import uuid
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,11 @@ def test_goes_on(scans: Path, machines: Machines, tmp_path: Path) -> None:
 
     assert again() == Summary(coloured=n)
     times = {name: (out / name).stat().st_mtime_ns for name in names(out)}
+    (out / f".{uuid.uuid4().hex}.part").touch()  # as after a kill
+    (out / ".kept.part").touch()
     assert again() == Summary(skipped=n)
+    assert names(out) == {*times, ".kept.part"}
+    (out / ".kept.part").unlink()
 
     Image.open(photos / "01.jpg").resize((64, 64)).save(photos / "01.jpg")  # another source
     (out / "02.jpg").unlink()  # a result is gone
@@ -101,16 +106,21 @@ def test_a_photograph_that_kills_workers_costs_itself_alone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    out = tmp_path / "out"
+
     class Mortal(run.Worker):
         def colour(self, job: dict) -> dict:
             if job["source"] == "1938/03.jpg":
-                os._exit(1)  # as when memory runs out
+                part = out / "1938" / f".{uuid.uuid4().hex}.part"
+                part.parent.mkdir(parents=True, exist_ok=True)
+                part.touch()
+                os._exit(1)  # as when memory runs out while it writes
             return super().colour(job)
 
     monkeypatch.setattr(run, "Worker", Mortal)
     monkeypatch.setattr(run, "BLOCK", 4)
     failures: list[str] = []
-    out, team = tmp_path / "out", Workers(cpus=1, address=machines.address)
+    team = Workers(cpus=1, address=machines.address)
     summary = archive(str(scans), str(out), workers=team, failed=failures.append)
     assert (summary.failed, summary.coloured + summary.found) == (1, 48)
     assert failures == ["error: 1938/03.jpg: every worker that took it died; it may be too large"]
