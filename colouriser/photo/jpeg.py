@@ -100,9 +100,8 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
     with Image.open(io.BytesIO(jpeg.data)) as image:
         size = image.size
     factor = 1 if min(size) <= SMALL else 2
-    small = half(colour) if factor == 2 and max(colour.size) == max(size) else colour
-    if jpeg.orientation != 1:
-        small = small.transpose(UPRIGHT_TO_STORED[jpeg.orientation])
+    whole = factor == 2 and max(colour.size) == max(size)
+    small = _stored(half(colour, jpeg.orientation) if whole else colour, jpeg.orientation)
     if small.size != tuple(-(-side // factor) for side in size):
         raise ValueError("its sizes do not agree")
     with tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:
@@ -114,9 +113,19 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
         return _with_header(Path(target).read_bytes(), header)
 
 
-def half(image: Image.Image) -> Image.Image:
-    """An image in the size of chroma; as it is where that has luma's size."""
-    return image if min(image.size) <= SMALL else image.reduce(2)
+def half(image: Image.Image, orientation: int = 1) -> Image.Image:
+    """An upright image in the size of chroma; as it is where that has luma's size. Of an odd side
+    the last pixel as it is stored stays alone."""
+    if min(image.size) <= SMALL:
+        return image
+    return _stored(
+        _stored(image, orientation).reduce(2), {6: 8, 8: 6}.get(orientation, orientation)
+    )
+
+
+def _stored(upright: Image.Image, orientation: int) -> Image.Image:
+    """An upright image as it is stored in a file of this orientation."""
+    return upright.transpose(UPRIGHT_TO_STORED[orientation]) if orientation != 1 else upright
 
 
 def _join(source: str, chroma: str, target: str, size: tuple[int, int], factor: int) -> None:

@@ -46,7 +46,9 @@ def result_name(name: str) -> str:
 def to_colour(photo: Photo, name: str) -> Image.Image:
     """The luma to be coloured for a result of this name, mode "L": all of the photograph's, or half
     the size for a JPEG whose own luma stays, which has chroma of half the size."""
-    return half(photo.luma) if photo.jpeg and _format(Path(name)) == "JPEG" else photo.luma
+    if photo.jpeg and _format(Path(name)) == "JPEG":
+        return half(photo.luma, photo.jpeg.orientation)
+    return photo.luma
 
 
 def mark(colour: Image.Image) -> Image.Image:

@@ -11,7 +11,7 @@ import jpeglib
 import numpy as np
 import pytest
 import torch
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps
 from torchvision.io import decode_image  # a decoder of its own
 
 from colouriser import PhotoError, colour, photo
@@ -99,6 +99,22 @@ def test_what_is_turned_stays_turned(orientation: int, cat: Image.Image, tmp_pat
     assert np.abs(difference).mean() < 1.5
     chroma = np.asarray(photo.read_picture(out).convert("YCbCr"), float)[..., 1]
     assert chroma[-20:].mean() > chroma[:20].mean() + 20  # upright, blue is below
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_colours_lie_where_they_belong(orientation: int, tmp_path: Path) -> None:
+    """Stripes of two pixels of chroma as it is stored, in a photograph with odd sides."""
+    colours = np.array([[230, 90, 90], [80, 150, 240]], np.uint8)
+    stripes = np.tile(np.repeat(colours, 4, axis=0), (13, 1))[:101]
+    stored = Image.fromarray(np.tile(stripes, (67, 1, 1)))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    read = photo.read(write_jpeg(stored, tmp_path / "in.jpg", exif=exif, subsampling=0))
+    stored.getexif()[ExifTags.Base.Orientation] = orientation
+    photo.write(ImageOps.exif_transpose(stored), tmp_path / "out.jpg", read)
+    with Image.open(tmp_path / "out.jpg") as image:
+        seen, true = (np.asarray(i.convert("YCbCr"), int)[..., 1:] for i in (image, stored))
+    assert np.abs(seen - true).mean() < 20  # 12; 29 if each is one pixel beside its place
 
 
 def test_colours_of_the_whole_size_or_half_of_it(cat: Image.Image, tmp_path: Path) -> None:
