@@ -157,18 +157,22 @@ function nothing() {
   after.replaceChildren();
 }
 
+// A message stays until a person does something else.
+function quiet() { $(".message").hidden = true; }
+
 function working(key) {
-  $(".message").hidden = true;
   $(".working").textContent = texts[key];
   $(".working").hidden = false;
 }
 
 // Colours the photograph with what is chosen. While one request runs, the next waits, and only the last.
 async function colour() {
+  quiet();
   if (running) { again = true; return; }
   running = true;
+  let good;
   do {
-    again = false;
+    again = good = false;
     if (!photo.path && !photo.example) { running = false; return; } // it is still being sent
     const turn = asked, isCurrent = () => turn === asked;
     working("working");
@@ -177,14 +181,15 @@ async function colour() {
       if (!isCurrent()) { again = true; continue; }
       Object.assign(photo, {width: answer.width, height: answer.height});
       if (await show(address(answer.file), isCurrent)) finished(answer);
+      good = true;
     } catch (error) {
-      if (!isCurrent()) { again = true; continue; }
+      if (again || !isCurrent()) { again = true; continue; }
       fail(error);
       if (root.dataset.state === "working") nothing();
     }
   } while (again);
   running = false;
-  if (!$(".message").hidden) return;
+  if (!good) return;
   $(".working").hidden = true;
   if (unsure) showUnsure();
   if (zoom * devicePixelRatio > 0.99) fetchFull();
@@ -280,6 +285,7 @@ function start(next, url) {
     Object.assign(photo, {width, height});
     await show(source, isCurrent);
   }
+  quiet();
   working("working");
   if (url) colour();
 }
@@ -297,6 +303,7 @@ async function take(files) {
   const [file] = files, local = URL.createObjectURL(file);
   asked += 1;
   const turn = asked;
+  quiet();
   working("sending");
   $(".download").disabled = true;
   let size = null;
@@ -626,7 +633,7 @@ $(".remove").onclick = () => {
 };
 $(".close").onclick = closePalette;
 $(".message").onclick = dismiss;
-function dismiss() { if (root.dataset.state === "done") $(".message").hidden = true; }
+function dismiss() { if (root.dataset.state === "done") quiet(); }
 $(".back").onclick = () => document.querySelectorAll("[role=tab]")[1].click();
 $(".choose").onclick = () => $(".file").click();
 $(".file").onchange = (event) => { take([...event.target.files]); event.target.value = ""; };
@@ -642,6 +649,7 @@ $(".reference").onchange = (event) => { const [file] = event.target.files; if (f
 $(".drop-reference").onclick = () => borrow(null);
 $(".download").onclick = async () => {
   $(".download").disabled = true;
+  quiet();
   working("saving");
   try {
     const {file, name} = await ask("save", wish());
@@ -661,6 +669,7 @@ async function borrow(file) {
   const picture = $(".reference-picture");
   reference = null;
   if (file) {
+    quiet();
     working("sending");
     try { reference = await upload(file); } catch (error) { fail(new Error(say("not_sent", {reason: error.message}))); return; }
     picture.src = URL.createObjectURL(file);
