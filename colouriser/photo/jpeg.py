@@ -1,7 +1,7 @@
 """JPEG to JPEG: the luma stays, coefficient by coefficient, and only chroma is new.
 
-    photograph.jpg ─ Y coefficients and their quantisation ────────┐
-    coloured RGB ─ half size ─ Cb, Cr coefficients at quality 90 ──┴─ result.jpg
+    photograph.jpg ─ Y coefficients and their quantisation ───────┐
+    coloured RGB ─ half size ─ Cb, Cr, each encoded at quality 90 ┴─ result.jpg
 
 A JPEG stores luma and chroma apart, as quantised coefficients of blocks of 8×8. To decode and
 encode luma again would change it and, so as not to show, cost four times the bytes.
@@ -9,13 +9,17 @@ encode luma again would change it and, so as not to show, cost four times the by
 
 import io
 import logging
+import re
 import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 from PIL import Image, ImageChops
 
 log = logging.getLogger(__name__)
@@ -24,8 +28,11 @@ QUALITY = 90  # of chroma: its error, about 1/255, is below what the eye sees at
 SMALL = 16  # pixels: up to this side chroma has luma's size; there are too few blocks to tell apart
 HUFFMAN = (0xC0, 0xC1, 0xC2)  # start of frame: baseline, extended, progressive; not arithmetic
 ANEW = "%s: its luma is encoded anew, at the highest quality, since %s"
-START_OF_SCAN = 0xDA
-APPLICATION, COMMENT = range(0xE0, 0xF0), 0xFE
+PROGRESSIVE = 0xC2
+START_OF_SCAN, END_OF_IMAGE, WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, 0xD8, 0xD9)
+HUFFMAN_TABLES, QUANTISATION, APPLICATION, COMMENT = 0xC4, 0xDB, range(0xE0, 0xF0), 0xFE
+NO_RESTARTS, END = b"\xff\xdd\0\4\0\0", b"\xff\xd9"
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 RGB_NAMES = [ord(letter) for letter in "RGB"]  # of components that are no luma and chroma
 UPRIGHT_TO_STORED = {  # the inverse of an EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -75,7 +82,7 @@ def _obstacle(image: Image.Image, data: bytes) -> str:
         return "it stores red, green and blue"
     if any(f[0] > factors[0][0] or f[1] > factors[0][1] for f in factors):
         return "its luma has fewer pixels than its chroma"
-    if not any(marker in HUFFMAN for marker, _, _ in _segments(data)):
+    if not any(marker in HUFFMAN for marker, _, _ in segments(data)):
         return "it is coded in a rare way"
     return ""
 
@@ -89,6 +96,9 @@ def same_luma(image: Image.Image, luma: Image.Image) -> bool:
 def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
     """A JPEG with the luma of a photograph's file and the chroma of its coloured version.
 
+    Luma, Cb and Cr are scans of their own (ITU T.81, A.2.2). That of luma is the file's, byte by
+    byte, if it has no colours.
+
     Args:
         jpeg: the file.
         colour: mode "RGB", upright, of the photograph's size, or of `half` of it.
@@ -98,19 +108,81 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
         OSError, ValueError: the file cannot be read this way.
     """
     with Image.open(io.BytesIO(jpeg.data)) as image:
-        size = image.size
+        size, grey = image.size, image.mode == "L"
     factor = 1 if min(size) <= SMALL else 2
     whole = factor == 2 and max(colour.size) == max(size)
     small = _stored(half(colour, jpeg.orientation) if whole else colour, jpeg.orientation)
     if small.size != tuple(-(-side // factor) for side in size):
         raise ValueError("its sizes do not agree")
+    several = grey and any(marker == PROGRESSIVE for marker, _ in _parts(jpeg.data))
+    with ThreadPoolExecutor(1) as beside:
+        luma = beside.submit(_luma_alone, jpeg.data, size, grey)
+        chroma = [_grey(plane, several) for plane in small.convert("YCbCr").split()[1:]]
+        return _joined(luma.result(), chroma, header, factor)
+
+
+def _luma_alone(data: bytes, size: tuple[int, int], grey: bool) -> bytes:
+    """A grey JPEG with the luma of a file, which is that file if it is grey."""
+    if grey:
+        return data
+    import jpeglib  # when it is needed: it loads libraries of its own
+
     with tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:
-        source, chroma, target = (str(Path(folder) / f"{name}.jpg") for name in "abc")
-        Path(source).write_bytes(jpeg.data)
-        small.save(chroma, "JPEG", quality=QUALITY, subsampling=0)
+        source, target = (str(Path(folder) / f"{name}.jpg") for name in "ab")
+        Path(source).write_bytes(data)
         with ONE_AT_A_TIME:
-            _join(source, chroma, target, size, factor)
-        return _with_header(Path(target).read_bytes(), header)
+            jpeglib.version.set("turbo210")  # the fastest of those that it brings
+            old = jpeglib.read_dct(source)
+            if (old.width, old.height) != size:
+                raise ValueError("its sizes do not agree")
+            table = old.qt[old.quant_tbl_no[0]]
+            made = jpeglib.from_dct(old.Y, qt=table[None], quant_tbl_no=[0])
+            made.width, made.height = size  # it takes whole blocks
+            made.write_dct(target)
+        return Path(target).read_bytes()
+
+
+def _grey(plane: Image.Image, several: bool) -> bytes:
+    """A grey JPEG of a plane of chroma; in several passes, if luma is."""
+    buffer = io.BytesIO()
+    plane.save(buffer, "JPEG", qtables=[_table()], optimize=True, progressive=several)
+    return buffer.getvalue()
+
+
+@cache
+def _table() -> list[int]:
+    """The quantisation of chroma at QUALITY."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(buffer, "JPEG", quality=QUALITY)
+    with Image.open(buffer) as image:
+        return image.quantization[1]  # type: ignore[attr-defined]
+
+
+def _joined(luma: bytes, chroma: Sequence[bytes], header: bytes, factor: int) -> bytes:
+    """A JPEG with the scans of three grey ones, of which those of chroma are `factor` times as
+    small, and with the application segments of another."""
+    out = [luma[:2], *(part for marker, part in _parts(header) if marker in APPLICATION)]
+    for marker, part in _parts(luma):
+        if marker in HUFFMAN:
+            if len(part) != 13:  # with one component: its name, factors and table
+                raise ValueError("it is not grey")
+            name, table = part[10], part[12]
+            names = [n for n in (1, 2, 3) if n != name][:2]
+            other = (table + 1) % 4
+            part = part[:2] + (17).to_bytes(2, "big") + part[4:9] + bytes([3])
+            part += bytes([name, 17 * factor, table, names[0], 17, other, names[1], 17, other])
+        if marker not in APPLICATION and marker != COMMENT:
+            out.append(part)
+    out.append(NO_RESTARTS)
+    for name, plane in zip(names, chroma, strict=True):
+        for marker, part in _parts(plane):
+            if marker == QUANTISATION:
+                out.append(part[:4] + bytes([other]) + part[5:])
+            elif marker == START_OF_SCAN:
+                out.append(part[:5] + bytes([name]) + part[6:])
+            elif marker == HUFFMAN_TABLES:
+                out.append(part)
+    return b"".join([*out, END])
 
 
 def half(image: Image.Image, orientation: int = 1) -> Image.Image:
@@ -128,52 +200,25 @@ def _stored(upright: Image.Image, orientation: int) -> Image.Image:
     return upright.transpose(UPRIGHT_TO_STORED[orientation]) if orientation != 1 else upright
 
 
-def _join(source: str, chroma: str, target: str, size: tuple[int, int], factor: int) -> None:
-    """Write a JPEG of this size with the luma of one file and the chroma of another, in which it is
-    `factor` times as small."""
-    import jpeglib  # when it is needed: it loads libraries of its own
-
-    jpeglib.version.set("turbo210")  # the fastest of those that it brings
-    old, new = jpeglib.read_dct(source), jpeglib.read_dct(chroma)
-    if (old.width, old.height) != size:
-        raise ValueError("its sizes do not agree")
-    tables = np.stack([old.qt[old.quant_tbl_no[0]], new.qt[new.quant_tbl_no[1]]])
-    made = jpeglib.from_dct(old.Y, new.Cb, new.Cr, qt=tables, quant_tbl_no=[0, 1, 1])
-    made.width, made.height = size  # it takes whole blocks
-    made.samp_factor = np.array([[factor, factor], [1, 1], [1, 1]])
-    made.write_dct(target)
+def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Markers of a JPEG's segments and their bytes, with the data of the scan that follows, up to
+    the end of the image."""
+    found = list(segments(data))
+    for (marker, start, _), (_, after, _) in pairwise(found):
+        yield marker, data[start:after]
 
 
-def _with_header(data: bytes, header: bytes) -> bytes:
-    """A JPEG with the application segments of another in place of its own."""
-    out = io.BytesIO()
-    out.write(data[:2])
-    for marker, start, end in _segments(header):
-        if marker in APPLICATION:
-            out.write(header[start:end])
-    rest = len(data)
-    for marker, start, _ in _segments(data):
-        if marker not in APPLICATION and marker != COMMENT:
-            rest = min(rest, start)
-    out.write(data[rest:])
-    return out.getvalue()
-
-
-def _segments(data: bytes) -> list[tuple[int, int, int]]:
-    """Marker, start and end of a JPEG's segments up to its first scan's head."""
-    found: list[tuple[int, int, int]] = []
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of a JPEG's segments, with the end of the image. Within a scan's own
+    data 0xff is followed by 0 or by a mark of restart."""
     place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if marker == 0xFF:  # filling
-            place += 1
-            continue
-        length = int.from_bytes(data[place + 2 : place + 4], "big")
-        found.append((marker, place, place + 2 + length))
-        if marker == START_OF_SCAN:
-            break
-        place += 2 + length
-    return found
+    while found := MARKER.search(data, place):
+        marker, start, place = data[found.end() - 1], found.start(), found.end()
+        if marker not in WITHOUT_LENGTH:
+            place += int.from_bytes(data[place : place + 2], "big")
+        yield marker, start, place
+        if marker == END_OF_IMAGE:  # what follows, a phone's film for example, is not read
+            return
 
 
 def header_of(options: dict[str, Any]) -> bytes:

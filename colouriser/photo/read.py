@@ -7,7 +7,6 @@ refuses what is no photograph, too large, or built to be slow, before decoding i
 import io
 import logging
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from pillow_heif import register_heif_opener
 
 from ..errors import PhotoError, reason
-from .jpeg import ANEW, Jpeg, same_luma, whose_luma_stays
+from .jpeg import ANEW, START_OF_SCAN, Jpeg, same_luma, segments, whose_luma_stays
 from .metadata import kept_exif, position, resolution
 
 log = logging.getLogger(__name__)
@@ -34,9 +33,6 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000"
 READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
 SEVERAL = "has more than one page or frame; only the first is used"
-# Of a JPEG. Within a scan's own data 0xff is followed by 0 or by a mark of restart.
-MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-START_OF_SCAN, END_OF_IMAGE, WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, 0xD8)
 
 
 @dataclass(frozen=True)
@@ -198,14 +194,11 @@ def _jpeg_data(file_format: str | None, file: BinaryIO) -> bytes:
 
 def _check_scans(data: bytes) -> None:
     """Refuse a JPEG with so many scans that decoding it would take for ever."""
-    place, scans = 2, 0
-    while (found := MARKER.search(data, place)) and scans <= MAX_SCANS:
-        marker, place = data[found.end() - 1], found.end()
-        if marker == END_OF_IMAGE:  # what follows, a phone's film for example, is not read
+    scans = 0
+    for marker, _, _ in segments(data):
+        scans += marker == START_OF_SCAN
+        if scans > MAX_SCANS:
             break
-        if marker not in WITHOUT_LENGTH:
-            place += int.from_bytes(data[place : place + 2], "big")
-            scans += marker == START_OF_SCAN
     if scans > MAX_SCANS:
         raise PhotoError(
             "too_many_scans",
