@@ -26,7 +26,8 @@ from .settings import shown
 MOST = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
 LARGEST = 9  # side of a patch in pixels of the small copy; the generator has seen none larger
 RADIUS = 0.01  # of the photograph's shorter side, unless a hint says otherwise
-NEAR, ALIKE = 6.0, 0.06  # how far a correction reaches: pixels of chroma, and difference in luma
+NEAR = 0.19  # how far a correction reaches, as a share of the side: across a thing, …
+ALIKE, SAME = 0.15, 0.03  # … to where luma, and chroma as it was predicted, differ by so much
 WITHIN = 16 / 255  # chroma that the eye takes for one colour
 APART = 24 / 255  # of two suggestions, which a person should tell from each other
 FARTHEST = 1e6  # pixels; no photograph is larger
@@ -216,28 +217,38 @@ def draw(found: Iterable[Patch], size: tuple[int, int]) -> Tensor:
 def obey(luma: Tensor, chroma: Tensor, found: Iterable[Patch]) -> Tensor:
     """Move predicted chroma to its hints where it falls short of them.
 
-    What is missing at a hint is added around it, less with distance and with difference in luma: so
-    it follows the photograph's edges. The generator spreads a hint over the whole object; this
-    makes sure of its middle.
+    What is missing at a hint is missing around it, too: less with distance, with difference in luma
+    and with difference in what was predicted, so that it follows the photograph's edges and those
+    that the generator sees. The generator spreads a hint over the whole object; this makes sure of
+    its middle. Between hints what is missing is interpolated (inverse distance weighting, Shepard
+    1968), so that each is obeyed exactly, however many there are around it.
 
     Args:
         luma: float 1×1×h×w, of chroma's size.
         chroma: float 1×2×h×w.
         found: patches in the small copy, of twice that size; of two at one place the later counts.
     """
-    chroma = chroma.clone()
     height, width = chroma.shape[2:]
-    y, x = torch.arange(height).view(-1, 1), torch.arange(width)
+    places = dict[tuple[int, int], tuple[float, float, Patch]]()
     for patch in found:
         top, left = ((s.start + s.stop - 1) / 4 for s in (patch.rows, patch.columns))
-        row, column = min(round(top), height - 1), min(round(left), width - 1)
-        reach = NEAR + (patch.rows.stop - patch.rows.start) / 4
+        places[min(round(top), height - 1), min(round(left), width - 1)] = (top, left, patch)
+    y, x = torch.arange(height).view(-1, 1), torch.arange(width)
+    total, weights = torch.zeros(height, width), torch.full((height, width), 1e-6)
+    missing = torch.zeros(2, height, width)
+    for (row, column), (top, left, patch) in places.items():
+        reach = NEAR * math.sqrt(height * width) + (patch.rows.stop - patch.rows.start) / 4
         distance = ((y - top) ** 2 + (x - left) ** 2) / reach**2
         unlike = ((luma[0, 0] - luma[0, 0, row, column]) / ALIKE) ** 2
-        share = torch.exp(-(distance + unlike) / 2)
-        missing = patch.chroma - chroma[0, :, row, column]
-        chroma[0] += missing.view(2, 1, 1) * share / share[row, column]
-    return chroma
+        here = chroma[0, :, row, column, None, None]
+        apart = (chroma[0] - here).square().sum(0) / SAME**2
+        share = torch.exp(-(distance + unlike + apart) / 2)
+        share = (share / share[row, column]).clamp(max=1)
+        weight = share / (1 + 1e-4 - share)
+        missing += weight * (patch.chroma.view(2, 1, 1) - here)
+        weights += weight
+        total = torch.maximum(total, share)
+    return chroma + total * missing / weights
 
 
 def suggest(probabilities: Tensor, cells: Tensor, luma: float, count: int) -> list[Suggestion]:
