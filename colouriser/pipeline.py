@@ -1,7 +1,7 @@
 """Colouriser: one object that owns the generator and all that happens around it.
 
-    photograph ─ luma, full size ──────────────────────────────────────┐
-                   └ small copy ─ generator ─ chroma, small ─ even ─ guided filter ─ merge ─ RGB
+    photograph ─ luma, full size ──────────────────────────────┐
+                   └ small copy ─ generator ─ chroma, small ─ guided filter ─ merge ─ RGB
 
 The generator's cost depends on `detail` only.
 """
@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from . import colour, guide, hub
 from .errors import HintError, ModelError
-from .even import even
 from .generator import Generator, for_inference
 from .hints import (
     Hint,
@@ -306,7 +305,6 @@ class Colouriser:
             likely, cells = palette[0], self.generator.cells.cpu()
             if len(cells):
                 likely = likely.softmax(0)
-                chroma = even(half, chroma, likely, cells)
             chroma = obey(half, chroma, found)
             coefficients = guide.guided_filter(half, chroma)[0]
         if not (coefficients.isfinite().all() and likely.isfinite().all()):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torchvision import models
 
 from colouriser import Generator, GeneratorConfig, ModelError, colour
@@ -48,6 +49,11 @@ def test_every_parameter_learns() -> None:
         {"palette": 1},
         {"palette": 16.0},
         {"palette": True},
+        {"annealed": -0.1},
+        {"annealed": 3},
+        {"annealed": True},
+        {"annealed": float("nan")},
+        {"annealed": 0.5, "palette": 0},
     ],
 )
 def test_config_is_checked(fields: dict) -> None:
@@ -69,6 +75,24 @@ def test_the_palette_has_a_quarter_of_the_size(size: tuple[int, int]) -> None:
     with torch.inference_mode():
         painting = generator(torch.rand(1, 1, *size))
     assert painting.palette.shape[1:] == (len(generator.cells), -(-size[0] // 4), -(-size[1] // 4))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (33, 70), (1, 1)])
+def test_the_palettes_mean_is_painted_with_the_head(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    alone = Generator(GeneratorConfig(decoder=SMALL)).eval()
+    both = Generator(GeneratorConfig(decoder=SMALL, annealed=0.5)).eval()
+    last = alone.palette[-1]
+    assert isinstance(last, nn.Conv2d)
+    nn.init.zeros_(last.weight)
+    with torch.inference_mode():
+        last.bias.fill_(-100)  # type: ignore[union-attr]
+        last.bias[[3, 70]] = 0  # type: ignore[index]
+        both.load_state_dict(alone.state_dict())
+        luma = torch.rand(1, 1, *size)
+        added = both(luma).chroma - alone(luma).chroma
+    expected = 0.5 * alone.cells[[3, 70]].mean(0).view(1, 2, 1, 1).expand_as(added)
+    assert torch.allclose(added, expected, atol=1e-5)
 
 
 def test_hints_change_what_is_painted_and_none_are_zeros() -> None:

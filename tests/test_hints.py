@@ -18,7 +18,7 @@ from colouriser import (
     ModelError,
     SettingError,
 )
-from colouriser.hints import MOST, draw, hints_from, patches, read_hints, suggest
+from colouriser.hints import MOST, draw, hints_from, obey, patches, read_hints, suggest
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,20 @@ def test_a_hint_follows_edges_and_does_not_reach_far(hinted: Colouriser) -> None
     assert change[100, 140] > 30
     assert change[100, 132] > 4 * change[100, 160]  # as near, but another object
     assert change[:, 270:].mean() < change[95:105, 135:145].mean() / 4
+
+
+def test_many_hints_are_all_obeyed() -> None:
+    torch.manual_seed(0)
+    luma, chroma = torch.rand(1, 1, 100, 150), torch.rand(1, 2, 100, 150) / 5 - 0.1
+    places = [(x, y) for x in range(5, 300, 10) for y in range(5, 200, 10)]
+    colours = torch.rand(len(places), 3).mul(255).round().int().tolist()
+    hints = [Hint(x, y, tuple(c), 1.0) for (x, y), c in zip(places, colours, strict=True)]
+    found = patches(hints, (300, 200), (300, 200))
+    moved = obey(luma, chroma, found)
+    assert moved.isfinite().all()
+    assert moved.abs().max() <= 0.61  # no colour is bolder than all hints
+    for hint, (x, y) in zip(hints, places, strict=True):
+        assert torch.allclose(moved[0, :, y // 2, x // 2], torch.tensor(hint.chroma), atol=0.02)
 
 
 def test_of_two_hints_at_one_place_the_later_counts(hinted: Colouriser) -> None:

@@ -56,8 +56,16 @@ class Recipe:
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
     blend_shares: tuple[float, ...] = (1.0,)  # of the GAN's weights (stages/blend.py); 0.6 and 0.8
     # were not kept (docs/results.md)
-    blend_gains: tuple[float, ...] = (1.0, 1.07, 1.15)  # on chroma; larger ones cost realism
-    psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
+    blend_mixes: tuple[tuple[float, float], ...] = (  # factors on head and palette's annealed mean
+        (1.0, 0.0),
+        (0.35, 0.8),
+        (0.35, 0.87),
+        (0.35, 0.94),
+        (0.45, 0.72),
+        (0.45, 0.79),
+    )
+    psnr_floor: float = 0.3  # dB above grey that a blend must reach; bolder is wrong too often
+    most_stains: float = 0.05  # share of even things that a blend may stain; people see them first
 
     metrics: tuple[str, ...] = (
         "psnr",
@@ -121,7 +129,7 @@ RECIPES = {
             critic_threshold=0.65,  # fastai's examples' value
             gan_average=0.0,  # the weights of the last step
             blend_shares=(1.0,),
-            blend_gains=(1.0,),
+            blend_mixes=((1.0, 0.0),),
         ),
         # A handful of photographs, about a minute: shows that the chain works, not a good colour.
         Recipe(
@@ -144,7 +152,7 @@ RECIPES = {
             gan_epochs=2,
             perceptual_weight=0.0,  # no download
             blend_shares=(0.5, 1.0),
-            blend_gains=(1.0,),
+            blend_mixes=((1.0, 0.0), (0.5, 0.5)),
             metrics=("psnr", "ssim", "colourfulness"),  # these need no downloaded networks
             watched=4,
         ),

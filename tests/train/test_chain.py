@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 import json
 import os
 import random
@@ -93,9 +94,9 @@ def test_a_blend_lies_between_two_generators(run: Path) -> None:
     before, after = (load(find(run / stage)) for stage in ("generator", "gan/unblended"))
     luma = torch.rand(1, 1, 64, 64)
 
-    def chroma(share: float, gain: float = 1.0) -> torch.Tensor:
+    def chroma(share: float, head: float = 1.0, annealed: float = 0.0) -> torch.Tensor:
         with torch.inference_mode():
-            return blend(before, after, share, gain).eval()(luma).chroma
+            return blend(before, after, share, head, annealed).eval()(luma).chroma
 
     with torch.inference_mode():
         assert torch.equal(chroma(0), before.eval()(luma).chroma)
@@ -103,18 +104,26 @@ def test_a_blend_lies_between_two_generators(run: Path) -> None:
     assert not torch.equal(chroma(0.5), chroma(0))
     assert not torch.equal(chroma(0.5), chroma(1))
     assert torch.allclose(chroma(0.5, 1.2), chroma(0.5) * 1.2, atol=0.01)
+    mean = chroma(0.5, 0, 1.0)
+    assert mean.abs().max() > 0
+    assert torch.allclose(chroma(0.5, 1.2, 0.5), chroma(0.5, 1.2) + 0.5 * mean, atol=1e-5)
 
 
 def test_the_blend_that_validation_chose_is_kept(run: Path) -> None:
     with open(run / "gan" / "blends.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["share"]) for row in rows] == list(RECIPES["smoke"].blend_shares)
+    recipe = RECIPES["smoke"]
+    assert [(float(r["share"]), (float(r["head"]), float(r["annealed"]))) for r in rows] == list(
+        itertools.product(recipe.blend_shares, recipe.blend_mixes)
+    )
     (chosen,) = (row for row in rows if row["chosen"] == "True")
     before, after = (load(find(run / stage)) for stage in ("generator", "gan/unblended"))
-    kept = load(find(run / "gan")).state_dict()
-    share, gain = float(chosen["share"]), float(chosen["gain"])
-    expected = blend(before, after, share, gain).state_dict()
-    assert all(torch.allclose(kept[k].float(), v.float(), atol=1e-3) for k, v in expected.items())
+    kept = load(find(run / "gan"))
+    expected = blend(before, after, *(float(chosen[n]) for n in ("share", "head", "annealed")))
+    assert kept.config == expected.config
+    state = kept.state_dict()
+    for name, value in expected.state_dict().items():
+        assert torch.allclose(state[name].float(), value.float(), atol=1e-3)
 
 
 def test_evaluation(run: Path) -> None:

@@ -1,14 +1,17 @@
-"""The end of stage 3: a generator between the one before the GAN and the one after it.
+"""The end of stage 3: how bold the generator is.
 
-The one before is the safest and pale, the one after is vivid and errs more. Networks of which one
-descends from the other can be averaged weight by weight, and the average behaves like something
-between the two (network interpolation, Wang et al. 2018, arXiv:1809.00219). Its head is scaled to
-make up for the colour that averaging loses. Which average is kept, validation photographs decide.
+The generator before the GAN is the safest and pale, the one after it is vivid and errs more.
+Networks of which one descends from the other can be averaged weight by weight, and the average
+behaves like something between the two (network interpolation, Wang et al. 2018, arXiv:1809.00219).
+And what it paints is a mixture of its head, which the GAN taught to be bold, and of its palette's
+annealed mean, which is as vivid where the palette is sure and errs less (generator.py). Which
+average and which mixture are kept, validation photographs decide.
 """
 
 import copy
 import itertools
 import logging
+from dataclasses import replace
 
 import torch
 
@@ -24,56 +27,60 @@ from .loop import Scores
 log = logging.getLogger(__name__)
 
 
-def blend(before: Generator, after: Generator, share: float, gain: float) -> Generator:
+def blend(
+    before: Generator, after: Generator, share: float, head: float, annealed: float = 0.0
+) -> Generator:
     """The average of two generators of one architecture.
 
     Args:
         before: the generator before the GAN.
         after: the generator after it.
         share: weight of `after`, 0 to 1.
-        gain: factor on the chroma that the average predicts, but for large values, which the
-            generator's tanh bounds.
+        head: factor on the chroma of its head, but for large values, which the generator's tanh
+            bounds.
+        annealed: factor on its palette's annealed mean.
     """
     result, own = copy.deepcopy(before), after.state_dict()
+    result.config = replace(result.config, annealed=annealed)
     with torch.no_grad():
         for name, value in result.state_dict().items():
             if value.is_floating_point():
                 value.lerp_(own[name], share)
         for parameter in result.head.parameters():
-            parameter.mul_(gain)
+            parameter.mul_(head)
     return result
 
 
 def choose_blend(recipe: Recipe, run: Run) -> None:
     """Measure the recipe's blends on validation photographs and leave the best in RUN/gan.
 
-    Of those whose PSNR is `recipe.psnr_floor` decibels above that of the grey photographs, it is
-    the one that leaves least of grey's KID and of its lack of colour; if there are none, the one
-    with the highest PSNR. RUN/gan/blends.csv has the figures.
+    Of those whose PSNR is `recipe.psnr_floor` decibels above that of the grey photographs, and
+    which stain at most `recipe.most_stains` of the things of one colour, it is the one that leaves
+    least of grey's LPIPS and of its lack of colour; if there are none, the one with the highest
+    PSNR. RUN/gan/blends.csv has the figures.
     """
     before, after = (load(find(f)) for f in (run.stage("generator"), run.unblended))
-    blends = list(itertools.product(recipe.blend_shares, recipe.blend_gains))
+    blends = [
+        (share, *mix) for share, mix in itertools.product(recipe.blend_shares, recipe.blend_mixes)
+    ]
     if len(blends) == 1:
         store(blend(before, after, *blends[0]), run.stage("gan"))
         return
     truths = photographs(run, run.names("valid"), recipe.stored_size)
-    kid = tuple(name for name in recipe.metrics if name == "kid")
-    quick, slow = Metrics(truths, ("psnr", "colourfulness")), Metrics(truths, kid)
-    grey = [truth.convert("L").convert("RGB") for truth in truths]
-    start = quick(grey) | slow(grey)
-    judged = [name for name in ("kid", "colourfulness_gap") if name in start]
+    names = ("psnr", "colourfulness", "stains", "lpips")
+    metrics = Metrics(truths, tuple(name for name in names if name in recipe.metrics))
+    start = metrics([truth.convert("L").convert("RGB") for truth in truths])
+    judged = [name for name in ("lpips", "colourfulness_gap") if name in start]
     tried: list[tuple[tuple[bool, float], int]] = []
     rows: list[Scores] = []
-    for share, gain in blends:
-        colouriser = Colouriser(blend(before, after, share, gain))
-        outputs = colour_all(colouriser, truths, recipe.stored_size)
-        scores = quick(outputs)
+    for share, head, annealed in blends:
+        colouriser = Colouriser(blend(before, after, share, head, annealed))
+        scores = metrics(colour_all(colouriser, truths, recipe.stored_size))
         good = scores["psnr"] >= start["psnr"] + recipe.psnr_floor
-        if good:  # the others need no slow metrics
-            scores |= slow(outputs)
+        good = good and scores.get("stains", 0.0) <= recipe.most_stains
         score = -sum(scores[name] / start[name] for name in judged) if good else scores["psnr"]
         tried.append(((good, score), len(rows)))
-        rows.append({"share": share, "gain": gain, **scores})
+        rows.append({"share": share, "head": head, "annealed": annealed, **scores})
         log.info("blend: %s", ", ".join(f"{k} {v:.4g}" for k, v in rows[-1].items()))
     _, best = max(tried)
     store(blend(before, after, *blends[best]), run.stage("gan"))
