@@ -219,6 +219,7 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         yield marker, start, place
         if marker == END_OF_IMAGE:  # what follows, a phone's film for example, is not read
             return
+    yield END_OF_IMAGE, len(data), len(data)  # some programs forget it
 
 
 def header_of(options: dict[str, Any]) -> bytes:

@@ -140,6 +140,13 @@ def test_files_of_phones(cat: Image.Image, tmp_path: Path) -> None:
             assert (image.format, image.size) == ("JPEG", cat.size)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_forgotten_end(mode: str, cat: Image.Image, tmp_path: Path) -> None:
+    whole = write_jpeg(cat.convert(mode), tmp_path / "whole.jpg")
+    (tmp_path / "in.jpg").write_bytes(whole.read_bytes()[:-2] + bytes(5000))
+    assert_kept(tmp_path / "in.jpg", coloured(tmp_path / "in.jpg", tmp_path / "out.jpg"))
+
+
 def test_details_are_kept(cat: Image.Image, tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     source = write_jpeg(cat, tmp_path / "in.jpg", dpi=(300, 300), icc_profile=srgb)
