@@ -1,6 +1,6 @@
 """Time and memory of colouring JPEGs of 0.3, 1, 12 and 48 megapixels.
 
-    python benchmarks/colourise.py
+    python benchmarks/colourise.py [--mode L]
 
 Prints, for each size, the median seconds of every step over some repetitions, the whole as a
 multiple of only decoding the file and encoding the result with Pillow, the bytes of the result as a
@@ -33,12 +33,13 @@ STEPS = ("decode", "network", "upsample + merge", "encode")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "temple.jpg"
 
 
-def photograph(size: tuple[int, int], path: Path) -> None:
-    """A greyscale JPEG of this size with the grain of a scan, stored as RGB as scanners do."""
+def photograph(size: tuple[int, int], path: Path, mode: str = "RGB") -> None:
+    """A greyscale JPEG of this size with the grain of a scan, stored as RGB as many scanners do, or
+    as grey ("L") as others do."""
     grey = np.asarray(Image.open(EXAMPLE).resize(size, Image.Resampling.BICUBIC), np.float32)
     grain = np.random.default_rng(0).normal(0, 3, grey.shape).astype(np.float32)
     pixels = (grey + grain).clip(0, 255).astype(np.uint8)
-    Image.fromarray(pixels).convert("RGB").save(path, quality=92)
+    Image.fromarray(pixels).convert("L").convert(mode).save(path, quality=92)
 
 
 class Clock:
@@ -60,10 +61,11 @@ def measure(path: Path, repetitions: int) -> dict[str, float]:
     for _ in range(repetitions + 1):
         clock = Clock()
         photo = read(path)
+        luma = to_colour(photo, out.name)
         row = [clock()]
         prediction = colouriser.predict(photo.luma)
         row.append(clock())
-        colour = colouriser.merge(to_colour(photo, out.name), prediction)
+        colour = colouriser.merge(luma, prediction)
         row.append(clock())
         write(colour, out, photo)
         rows.append([*row, clock()])
@@ -87,6 +89,7 @@ def measure(path: Path, repetitions: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--mode", choices=["RGB", "L"], default="RGB", help="of the JPEGs")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)  # one size, in a process
     options = parser.parse_args()
     if options.measure:
@@ -97,7 +100,7 @@ def main() -> None:
     for megapixels, size in SIZES.items():
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "photograph.jpg"
-            photograph(size, path)
+            photograph(size, path, options.mode)
             command = [sys.executable, __file__, "--repetitions", str(options.repetitions)]
             output = subprocess.check_output([*command, "--measure", str(path)])
         row = json.loads(output)

@@ -121,6 +121,7 @@ def colour(
         photo = read(source, name=str(source))
         if marked:
             photo = replace(photo, jpeg=None)  # its luma will no longer be the same
+        luma = to_colour(photo, target.name)
         prediction = colouriser.predict(photo.luma, detail, given, other, strength)
         results = {target: prediction}
         if variants:
@@ -137,7 +138,6 @@ def colour(
         for file, one in reversed(results.items()):  # the target last: then all is done
             if os.path.exists(file) and not overwrite:
                 continue
-            luma = to_colour(photo, file.name)
             result = colouriser.merge(luma, one, vividness, temperature)
             write(mark(result) if marked else result, file, photo, keep_position)
         return "coloured"

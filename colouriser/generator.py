@@ -4,18 +4,19 @@
     hints N×3×H×W┴ encoder (ResNet) ─ features at strides 2, 4, 8, 16, 32
                                         │   skips, by concatenation
     chroma N×2×H/2×W/2 ── head ── decoder: up 2× by pixel shuffle, two 3×3 convolutions, four times
-                       + annealed mean   │
+                       + palette's mean  │
     palette N×K×H/4×W/4 ───── palette ───┘ at stride 4
 
 Chroma is what is painted; the palette says which colours a place might have. The head, taught by a
-critic, has the detail and guesses boldly; the mean of the palette, annealed toward its likeliest
-colours, is less often wrong: what is painted can be made of both. Chroma is smooth, so half size
-loses little and costs a quarter. Everything is explicit in `forward`: a module in eval mode holds
-no state between calls and may be shared by threads.
+critic, has the detail and guesses boldly; the palette's mean is less often wrong: what is painted
+can be made of both. Chroma is smooth, so half size loses little and costs a quarter. Everything is
+explicit in `forward`: a module in eval mode holds no state between calls and may be shared by
+threads.
 
 U-Net: Ronneberger et al. 2015. Pixel shuffle: Shi et al. 2016. ResNet: He et al. 2015. Hints and
 the two branches: Zhang et al. 2017, Real-time user-guided image colorization (arXiv:1705.02999).
-Annealed mean: Zhang et al. 2016, Colorful image colorization (arXiv:1603.08511).
+The mean of a palette as a colour: Zhang et al. 2016, Colorful image colorization
+(arXiv:1603.08511).
 """
 
 import copy
@@ -35,7 +36,6 @@ STRIDE = 32  # of the encoder's deepest features; sizes are padded to a multiple
 WIDEST = 1024  # channels of a decoder level; beyond this a config is a mistake or an attack
 GREY_MEAN, GREY_STD = 0.449, 0.226  # ImageNet's mean and standard deviation, averaged over R, G, B
 CHROMA_STD = 0.1  # of chroma in photographs, about
-ANNEALED = 0.6  # temperature of the palette's mean; docs/results.md compares others
 PALETTE_WIDTH = 64  # channels before the palette's cells; wider costs time at every start
 
 
@@ -48,8 +48,10 @@ class GeneratorConfig:
     hints: bool = True  # whether it takes hints; weights of before do not
     palette: int = 16  # of 255: distance of the palette's cells, below what the eye tells apart; 0:
     # no palette, as in weights of before
-    annealed: float = 0.0  # factor on the palette's annealed mean in what is painted, beside the
-    # head; none while it is trained, chosen at the end (train/stages/blend.py)
+    mean: float = (
+        0.0  # factor on the palette's mean in what is painted, beside the head; none while
+    )
+    # it is trained, chosen at the end (train/stages/blend.py)
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -76,11 +78,11 @@ class GeneratorConfig:
                 "bad_config", "palette must be 0 or from 8 to 64, not {value!r}", value=self.palette
             )
         most = 2 if self.palette else 0
-        if type(self.annealed) not in (int, float) or not 0 <= self.annealed <= most:
+        if type(self.mean) not in (int, float) or not 0 <= self.mean <= most:
             raise ModelError(
                 "bad_config",
-                "annealed must be from 0 to 2, and 0 without a palette, not {value!r}",
-                value=self.annealed,
+                "mean must be from 0 to 2, and 0 without a palette, not {value!r}",
+                value=self.mean,
             )
 
 
@@ -243,11 +245,10 @@ class Generator(nn.Module):
             if index == 2 and self.config.palette:
                 palette = self.palette(x).float()
         chroma = torch.tanh(self.head(x).float()) / 2
-        if self.config.annealed:
-            likely = (palette / ANNEALED).softmax(1)
-            mean = F.conv2d(likely, self.cells.T[..., None, None])  # N×2×H/4×W/4
+        if self.config.mean:
+            mean = F.conv2d(palette.softmax(1), self.cells.T[..., None, None])  # N×2×H/4×W/4
             mean = F.interpolate(mean, scale_factor=2, mode="bilinear")
-            chroma = (chroma + self.config.annealed * mean).clamp(-0.5, 0.5)
+            chroma = (chroma + self.config.mean * mean).clamp(-0.5, 0.5)
         return Painting(
             chroma[..., : (height + 1) // 2, : (width + 1) // 2],
             palette[..., : -(-height // 4), : -(-width // 4)],

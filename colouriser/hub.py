@@ -38,7 +38,7 @@ from .settings import shown
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LARGEST = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
-BEFORE = {"hints": False, "palette": 0, "annealed": 0.0}  # what a config that does not say it means
+BEFORE = {"hints": False, "palette": 0, "mean": 0.0}  # what a config that does not say it means
 COMMIT = re.compile("[0-9a-f]{40}")
 REVISION = re.compile(r"[\w./+-]{0,250}")  # what git allows and people use
 

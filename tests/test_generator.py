@@ -49,11 +49,11 @@ def test_every_parameter_learns() -> None:
         {"palette": 1},
         {"palette": 16.0},
         {"palette": True},
-        {"annealed": -0.1},
-        {"annealed": 3},
-        {"annealed": True},
-        {"annealed": float("nan")},
-        {"annealed": 0.5, "palette": 0},
+        {"mean": -0.1},
+        {"mean": 3},
+        {"mean": True},
+        {"mean": float("nan")},
+        {"mean": 0.5, "palette": 0},
     ],
 )
 def test_config_is_checked(fields: dict) -> None:
@@ -81,7 +81,7 @@ def test_the_palette_has_a_quarter_of_the_size(size: tuple[int, int]) -> None:
 def test_the_palettes_mean_is_painted_with_the_head(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
     alone = Generator(GeneratorConfig(decoder=SMALL)).eval()
-    both = Generator(GeneratorConfig(decoder=SMALL, annealed=0.5)).eval()
+    both = Generator(GeneratorConfig(decoder=SMALL, mean=0.5)).eval()
     last = alone.palette[-1]
     assert isinstance(last, nn.Conv2d)
     nn.init.zeros_(last.weight)

@@ -56,13 +56,12 @@ class Recipe:
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
     blend_shares: tuple[float, ...] = (1.0,)  # of the GAN's weights (stages/blend.py); 0.6 and 0.8
     # were not kept (docs/results.md)
-    blend_mixes: tuple[tuple[float, float], ...] = (  # factors on head and palette's annealed mean
+    blend_mixes: tuple[tuple[float, float], ...] = (  # factors on head and palette's mean
         (1.0, 0.0),
-        (0.35, 0.8),
-        (0.35, 0.87),
-        (0.35, 0.94),
-        (0.45, 0.72),
-        (0.45, 0.79),
+        (0.35, 0.78),
+        (0.35, 0.83),
+        (0.35, 0.88),
+        (0.45, 0.73),
     )
     psnr_floor: float = 0.3  # dB above grey that a blend must reach; bolder is wrong too often
     most_stains: float = 0.05  # share of even things that a blend may stain; people see them first

@@ -12,12 +12,11 @@ import logging
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from PIL import Image, ImageChops
@@ -45,15 +44,30 @@ UPRIGHT_TO_STORED = {  # the inverse of an EXIF orientation
 }
 
 
-ONE_AT_A_TIME = Lock()  # jpeglib is not safe with threads
+JPEGLIB = ThreadPoolExecutor(1, "jpeglib")  # it is not safe with several threads
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    """A photograph's file, if its luma can be kept, and how it is to be turned."""
+    """A photograph's file, if its luma can be kept."""
 
     data: bytes
     orientation: int  # EXIF's, 1 to 8
+    size: tuple[int, int]  # as it is stored
+    grey: bool  # luma is all it has
+
+    @cached_property
+    def luma(self) -> Future[bytes]:
+        """A grey JPEG with its luma. Another thread makes it, from when it is first asked for."""
+        if not self.grey:
+            return JPEGLIB.submit(_luma_alone, self.data, self.size)
+        done = Future[bytes]()
+        done.set_result(self.data)
+        return done
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What can be sent to another process."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def whose_luma_stays(image: Image.Image, data: bytes, orientation: int, name: str) -> Jpeg | None:
@@ -69,7 +83,8 @@ def whose_luma_stays(image: Image.Image, data: bytes, orientation: int, name: st
     if why:
         log.warning(ANEW, name, why)
         return None
-    return Jpeg(data, orientation if orientation in UPRIGHT_TO_STORED else 1)
+    orientation = orientation if orientation in UPRIGHT_TO_STORED else 1
+    return Jpeg(data, orientation, image.size, image.mode == "L")
 
 
 def _obstacle(image: Image.Image, data: bytes) -> str:
@@ -107,38 +122,32 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
     Raises:
         OSError, ValueError: the file cannot be read this way.
     """
-    with Image.open(io.BytesIO(jpeg.data)) as image:
-        size, grey = image.size, image.mode == "L"
-    factor = 1 if min(size) <= SMALL else 2
-    whole = factor == 2 and max(colour.size) == max(size)
+    luma = jpeg.luma
+    factor = 1 if min(jpeg.size) <= SMALL else 2
+    whole = factor == 2 and max(colour.size) == max(jpeg.size)
     small = _stored(half(colour, jpeg.orientation) if whole else colour, jpeg.orientation)
-    if small.size != tuple(-(-side // factor) for side in size):
+    if small.size != tuple(-(-side // factor) for side in jpeg.size):
         raise ValueError("its sizes do not agree")
-    several = grey and any(marker == PROGRESSIVE for marker, _ in _parts(jpeg.data))
-    with ThreadPoolExecutor(1) as beside:
-        luma = beside.submit(_luma_alone, jpeg.data, size, grey)
-        chroma = [_grey(plane, several) for plane in small.convert("YCbCr").split()[1:]]
-        return _joined(luma.result(), chroma, header, factor)
+    several = jpeg.grey and any(marker == PROGRESSIVE for marker, _ in _parts(jpeg.data))
+    chroma = [_grey(plane, several) for plane in small.convert("YCbCr").split()[1:]]
+    return _joined(luma.result(), chroma, header, factor)
 
 
-def _luma_alone(data: bytes, size: tuple[int, int], grey: bool) -> bytes:
-    """A grey JPEG with the luma of a file, which is that file if it is grey."""
-    if grey:
-        return data
+def _luma_alone(data: bytes, size: tuple[int, int]) -> bytes:
+    """A grey JPEG with the luma of a file that has other components, too."""
     import jpeglib  # when it is needed: it loads libraries of its own
 
     with tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:
         source, target = (str(Path(folder) / f"{name}.jpg") for name in "ab")
         Path(source).write_bytes(data)
-        with ONE_AT_A_TIME:
-            jpeglib.version.set("turbo210")  # the fastest of those that it brings
-            old = jpeglib.read_dct(source)
-            if (old.width, old.height) != size:
-                raise ValueError("its sizes do not agree")
-            table = old.qt[old.quant_tbl_no[0]]
-            made = jpeglib.from_dct(old.Y, qt=table[None], quant_tbl_no=[0])
-            made.width, made.height = size  # it takes whole blocks
-            made.write_dct(target)
+        jpeglib.version.set("turbo210")  # the fastest of those that it brings
+        old = jpeglib.read_dct(source)
+        if (old.width, old.height) != size:
+            raise ValueError("its sizes do not agree")
+        table = old.qt[old.quant_tbl_no[0]]
+        made = jpeglib.from_dct(old.Y, qt=table[None], quant_tbl_no=[0])
+        made.width, made.height = size  # it takes whole blocks
+        made.write_dct(target)
         return Path(target).read_bytes()
 
 

@@ -94,9 +94,9 @@ def test_a_blend_lies_between_two_generators(run: Path) -> None:
     before, after = (load(find(run / stage)) for stage in ("generator", "gan/unblended"))
     luma = torch.rand(1, 1, 64, 64)
 
-    def chroma(share: float, head: float = 1.0, annealed: float = 0.0) -> torch.Tensor:
+    def chroma(share: float, head: float = 1.0, mean: float = 0.0) -> torch.Tensor:
         with torch.inference_mode():
-            return blend(before, after, share, head, annealed).eval()(luma).chroma
+            return blend(before, after, share, head, mean).eval()(luma).chroma
 
     with torch.inference_mode():
         assert torch.equal(chroma(0), before.eval()(luma).chroma)
@@ -113,13 +113,13 @@ def test_the_blend_that_validation_chose_is_kept(run: Path) -> None:
     with open(run / "gan" / "blends.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     recipe = RECIPES["smoke"]
-    assert [(float(r["share"]), (float(r["head"]), float(r["annealed"]))) for r in rows] == list(
+    assert [(float(r["share"]), (float(r["head"]), float(r["mean"]))) for r in rows] == list(
         itertools.product(recipe.blend_shares, recipe.blend_mixes)
     )
     (chosen,) = (row for row in rows if row["chosen"] == "True")
     before, after = (load(find(run / stage)) for stage in ("generator", "gan/unblended"))
     kept = load(find(run / "gan"))
-    expected = blend(before, after, *(float(chosen[n]) for n in ("share", "head", "annealed")))
+    expected = blend(before, after, *(float(chosen[n]) for n in ("share", "head", "mean")))
     assert kept.config == expected.config
     state = kept.state_dict()
     for name, value in expected.state_dict().items():

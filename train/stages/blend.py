@@ -4,8 +4,8 @@ The generator before the GAN is the safest and pale, the one after it is vivid a
 Networks of which one descends from the other can be averaged weight by weight, and the average
 behaves like something between the two (network interpolation, Wang et al. 2018, arXiv:1809.00219).
 And what it paints is a mixture of its head, which the GAN taught to be bold, and of its palette's
-annealed mean, which is as vivid where the palette is sure and errs less (generator.py). Which
-average and which mixture are kept, validation photographs decide.
+mean, which errs less (generator.py). Which average and which mixture are kept, validation
+photographs decide.
 """
 
 import copy
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def blend(
-    before: Generator, after: Generator, share: float, head: float, annealed: float = 0.0
+    before: Generator, after: Generator, share: float, head: float, mean: float = 0.0
 ) -> Generator:
     """The average of two generators of one architecture.
 
@@ -38,10 +38,10 @@ def blend(
         share: weight of `after`, 0 to 1.
         head: factor on the chroma of its head, but for large values, which the generator's tanh
             bounds.
-        annealed: factor on its palette's annealed mean.
+        mean: factor on its palette's mean.
     """
     result, own = copy.deepcopy(before), after.state_dict()
-    result.config = replace(result.config, annealed=annealed)
+    result.config = replace(result.config, mean=mean)
     with torch.no_grad():
         for name, value in result.state_dict().items():
             if value.is_floating_point():
@@ -73,14 +73,14 @@ def choose_blend(recipe: Recipe, run: Run) -> None:
     judged = [name for name in ("lpips", "colourfulness_gap") if name in start]
     tried: list[tuple[tuple[bool, float], int]] = []
     rows: list[Scores] = []
-    for share, head, annealed in blends:
-        colouriser = Colouriser(blend(before, after, share, head, annealed))
+    for share, head, mean in blends:
+        colouriser = Colouriser(blend(before, after, share, head, mean))
         scores = metrics(colour_all(colouriser, truths, recipe.stored_size))
         good = scores["psnr"] >= start["psnr"] + recipe.psnr_floor
         good = good and scores.get("stains", 0.0) <= recipe.most_stains
         score = -sum(scores[name] / start[name] for name in judged) if good else scores["psnr"]
         tried.append(((good, score), len(rows)))
-        rows.append({"share": share, "head": head, "annealed": annealed, **scores})
+        rows.append({"share": share, "head": head, "mean": mean, **scores})
         log.info("blend: %s", ", ".join(f"{k} {v:.4g}" for k, v in rows[-1].items()))
     _, best = max(tried)
     store(blend(before, after, *blends[best]), run.stage("gan"))
