@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 QUALITY = 90  # of chroma: its error, about 1/255, is below what the eye sees at half the size
 SMALL = 16  # pixels: up to this side chroma has luma's size; there are too few blocks to tell apart
 HUFFMAN = (0xC0, 0xC1, 0xC2)  # start of frame: baseline, extended, progressive; not arithmetic
+MOST_PARTS = 10_000  # of a file; cameras and programs write a dozen, and each becomes an object
 ANEW = "%s: its luma is encoded anew, at the highest quality, since %s"
 PROGRESSIVE = 0xC2
 START_OF_SCAN, END_OF_IMAGE, WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, 0xD8, 0xD9)
@@ -97,7 +98,10 @@ def _obstacle(image: Image.Image, data: bytes) -> str:
         return "it stores red, green and blue"
     if any(f[0] > factors[0][0] or f[1] > factors[0][1] for f in factors):
         return "its luma has fewer pixels than its chroma"
-    if not any(marker in HUFFMAN for marker, _, _ in segments(data)):
+    markers = [marker for marker, _, _ in islice(segments(data), MOST_PARTS + 1)]
+    if len(markers) > MOST_PARTS:
+        return "it is built of very many parts"
+    if not any(marker in HUFFMAN for marker in markers):
         return "it is coded in a rare way"
     return ""
 
@@ -212,8 +216,7 @@ def _stored(upright: Image.Image, orientation: int) -> Image.Image:
 def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Markers of a JPEG's segments and their bytes, with the data of the scan that follows, up to
     the end of the image."""
-    found = list(segments(data))
-    for (marker, start, _), (_, after, _) in pairwise(found):
+    for (marker, start, _), (_, after, _) in pairwise(segments(data)):
         yield marker, data[start:after]
 
 

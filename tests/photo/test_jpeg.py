@@ -147,6 +147,18 @@ def test_a_forgotten_end(mode: str, cat: Image.Image, tmp_path: Path) -> None:
     assert_kept(tmp_path / "in.jpg", coloured(tmp_path / "in.jpg", tmp_path / "out.jpg"))
 
 
+def test_very_many_parts(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = write_jpeg(cat.convert("L"), tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "in.jpg").write_bytes(whole[:-2] + b"\xff\x01" * 20_000 + whole[-2:])
+    with caplog.at_level(logging.WARNING):
+        out = coloured(tmp_path / "in.jpg", tmp_path / "out.jpg")
+    assert "very many parts" in caplog.text
+    with Image.open(out) as image:
+        assert image.size == cat.size
+
+
 def test_details_are_kept(cat: Image.Image, tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     source = write_jpeg(cat, tmp_path / "in.jpg", dpi=(300, 300), icc_profile=srgb)
