@@ -60,10 +60,11 @@ class Recipe:
         (1.0, 0.0),
         (0.35, 0.78),
         (0.35, 0.83),
-        (0.35, 0.88),
+        (0.45, 0.67),
+        (0.45, 0.7),
         (0.45, 0.73),
     )
-    psnr_floor: float = 0.3  # dB above grey that a blend must reach; bolder is wrong too often
+    psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
     most_stains: float = 0.05  # share of even things that a blend may stain; people see them first
 
     metrics: tuple[str, ...] = (

@@ -240,7 +240,7 @@ class Worker:
             if self.results.modified(job["target"]) != job["before"]:
                 return job  # a worker that died wrote it
             with self.photographs.open(name) as file:
-                taken = photo.read(file, name)
+                taken = photo.read(file, name, to_write=not self.look.marked)
             row["width"], row["height"] = taken.luma.size
             data = self._coloured(taken, job["target"])
             row["result_bytes"] = len(data)

@@ -287,7 +287,7 @@ class Studio:
     ) -> Result:
         if settings.mark:
             photo = replace(photo, jpeg=None)  # its luma will no longer be the same
-        luma = to_colour(photo, f"{name}{_suffix(photo, settings)}", ahead=False)
+        luma = to_colour(photo, f"{name}{_suffix(photo, settings)}")
         colour = Colouriser.merge(luma, prediction, settings.vividness, settings.temperature)
         if settings.mark:
             colour = mark(colour)

@@ -43,19 +43,10 @@ def result_name(name: str) -> str:
     return name if writable(Path(name)) else f"{name}.png"
 
 
-def to_colour(photo: Photo, name: str, ahead: bool = True) -> Image.Image:
+def to_colour(photo: Photo, name: str) -> Image.Image:
     """The luma to be coloured for a result of this name, mode "L": all of the photograph's, or half
-    the size for a JPEG whose own luma stays, which has chroma of half the size.
-
-    Args:
-        photo: the photograph.
-        name: of the result.
-        ahead: begin to take that luma out of the file, beside what is done next; of no use to a
-            process that does not write the result itself.
-    """
+    the size for a JPEG whose own luma stays, which has chroma of half the size."""
     if photo.jpeg and _format(Path(name)) == "JPEG":
-        if ahead:
-            photo.jpeg.luma  # noqa: B018  # which begins
         return half(photo.luma, photo.jpeg.orientation)
     return photo.luma
 
