@@ -43,8 +43,6 @@ UPRIGHT_TO_STORED = {  # the inverse of an EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-
-
 JPEGLIB = ThreadPoolExecutor(1, "jpeglib")  # it is not safe with several threads
 
 
@@ -132,7 +130,7 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
     small = _stored(half(colour, jpeg.orientation) if whole else colour, jpeg.orientation)
     if small.size != tuple(-(-side // factor) for side in jpeg.size):
         raise ValueError("its sizes do not agree")
-    several = jpeg.grey and any(marker == PROGRESSIVE for marker, _ in _parts(jpeg.data))
+    several = jpeg.grey and any(marker == PROGRESSIVE for marker, _, _ in segments(jpeg.data))
     chroma = [_grey(plane, several) for plane in small.convert("YCbCr").split()[1:]]
     return _joined(luma.result(), chroma, header, factor)
 
