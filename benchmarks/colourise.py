@@ -60,7 +60,7 @@ def measure(path: Path, repetitions: int) -> dict[str, float]:
     rows: list[list[float]] = []
     for _ in range(repetitions + 1):
         clock = Clock()
-        photo = read(path, to_write=True)
+        photo = read(path)
         luma = to_colour(photo, out.name)
         row = [clock()]
         prediction = colouriser.predict(photo.luma)

@@ -118,7 +118,7 @@ def colour(
         target, source = job
         if os.path.exists(target) and not overwrite:
             return "skipped"
-        photo = read(source, str(source), to_write=not marked)
+        photo = read(source, name=str(source))
         if marked:
             photo = replace(photo, jpeg=None)  # its luma will no longer be the same
         luma = to_colour(photo, target.name)

@@ -12,9 +12,9 @@ import logging
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ UPRIGHT_TO_STORED = {  # the inverse of an EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-JPEGLIB = ThreadPoolExecutor(1, "jpeglib")  # it is not safe with several threads
+JPEGLIB = ThreadPoolExecutor(1, "jpeglib")  # beside others, but one: it is not safe with more
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,6 @@ class Jpeg:
     orientation: int  # EXIF's, 1 to 8
     size: tuple[int, int]  # as it is stored
     grey: bool  # luma is all it has
-
-    @cached_property
-    def luma(self) -> Future[bytes]:
-        """A grey JPEG with its luma. Another thread makes it, from when it is first asked for."""
-        if not self.grey:
-            return JPEGLIB.submit(_luma_alone, self.data, self.size)
-        done = Future[bytes]()
-        done.set_result(self.data)
-        return done
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What can be sent to another process."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def whose_luma_stays(image: Image.Image, data: bytes, orientation: int, name: str) -> Jpeg | None:
@@ -124,7 +111,7 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
     Raises:
         OSError, ValueError: the file cannot be read this way.
     """
-    luma = jpeg.luma
+    luma = None if jpeg.grey else JPEGLIB.submit(_luma_alone, jpeg.data, jpeg.size)
     factor = 1 if min(jpeg.size) <= SMALL else 2
     whole = factor == 2 and max(colour.size) == max(jpeg.size)
     small = _stored(half(colour, jpeg.orientation) if whole else colour, jpeg.orientation)
@@ -132,7 +119,7 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
         raise ValueError("its sizes do not agree")
     several = jpeg.grey and any(marker == PROGRESSIVE for marker, _, _ in segments(jpeg.data))
     chroma = [_grey(plane, several) for plane in small.convert("YCbCr").split()[1:]]
-    return _joined(luma.result(), chroma, header, factor)
+    return _joined(luma.result() if luma else jpeg.data, chroma, header, factor)
 
 
 def _luma_alone(data: bytes, size: tuple[int, int]) -> bytes:
@@ -141,7 +128,9 @@ def _luma_alone(data: bytes, size: tuple[int, int]) -> bytes:
 
     with tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:
         source, target = (str(Path(folder) / f"{name}.jpg") for name in "ab")
-        Path(source).write_bytes(data)
+        # It takes no more than 50 application segments, where phones write more.
+        parts = (part for marker, part in _parts(data) if marker not in (*APPLICATION, COMMENT))
+        Path(source).write_bytes(b"".join([data[:2], *parts, END]))
         jpeglib.version.set("turbo210")  # the fastest of those that it brings
         old = jpeglib.read_dct(source)
         if (old.width, old.height) != size:

@@ -93,14 +93,12 @@ def _scale_to_8_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))
 
 
-def read(source: str | Path | BinaryIO, name: str | None = None, to_write: bool = False) -> Photo:
+def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
     """Read a photograph from a file.
 
     Args:
         source: a path or an open binary file. The format is judged by content, not by name.
         name: what error messages call it; the file's name unless given.
-        to_write: this process will write a result in the photograph's format: what that needs of
-            the file is then prepared while it is decoded.
 
     Raises:
         PhotoError: not found, not an image, damaged, empty, or larger than the limits.
@@ -108,9 +106,9 @@ def read(source: str | Path | BinaryIO, name: str | None = None, to_write: bool 
     name = name or (Path(source).name if isinstance(source, (str, Path)) else "the photograph")
     with _explained(name):
         if not isinstance(source, (str, Path)):
-            return _read(source, name, to_write)
+            return _read(source, name)
         with _open(source) as file:
-            return _read(file, name, to_write)
+            return _read(file, name)
 
 
 def read_picture(source: str | Path) -> Image.Image:
@@ -158,7 +156,7 @@ def _explained(name: str) -> Iterator[None]:
         raise _damaged(error).of(name) from error
 
 
-def _read(file: BinaryIO, name: str, to_write: bool) -> Photo:
+def _read(file: BinaryIO, name: str) -> Photo:
     with Image.open(file, formats=READABLE) as image:
         _check_size(image.size)
         data = _jpeg_data(image.format, file)
@@ -170,8 +168,6 @@ def _read(file: BinaryIO, name: str, to_write: bool) -> Photo:
         suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
         turned = image.getexif().get(ExifTags.Base.Orientation, 1)
         jpeg = whose_luma_stays(image, data, turned, name) if data else None
-        if jpeg and to_write:
-            jpeg.luma  # noqa: B018  # which begins
         profile = "icc_profile" in image.info
         image.load()
         exif, gps = kept_exif(image.getexif()), position(image.getexif())

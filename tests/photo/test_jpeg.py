@@ -159,6 +159,15 @@ def test_very_many_parts(
         assert image.size == cat.size
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_many_application_segments(mode: str, cat: Image.Image, tmp_path: Path) -> None:
+    """As phones write them, with a depth map for example."""
+    whole = write_jpeg(cat.convert(mode), tmp_path / "whole.jpg").read_bytes()
+    segments = (b"\xff\xe9\0\x10" + bytes(14)) * 100
+    (tmp_path / "in.jpg").write_bytes(whole[:2] + segments + whole[2:])
+    assert_kept(tmp_path / "whole.jpg", coloured(tmp_path / "in.jpg", tmp_path / "out.jpg"))
+
+
 def test_details_are_kept(cat: Image.Image, tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     source = write_jpeg(cat, tmp_path / "in.jpg", dpi=(300, 300), icc_profile=srgb)
