@@ -130,7 +130,6 @@ def archive(
     hub.load(found)  # before anything else is started
     files, problems = photographs(taken, results)
     manifest.check_writable()
-    results.tidy()
     jobs, there, more = plan(files, manifest.entries(), results, overwrite)
     problems += more
     for problem in problems:
@@ -149,7 +148,7 @@ def archive(
                 counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
                 if row["error"]:
                     failed(f"error: {row['error']}")
-        results.tidy()  # after workers that were killed
+    results.tidy()  # after workers that were killed, in this run or one before
     manifest.gather()
     return Summary(**counts)
 
@@ -240,7 +239,7 @@ class Worker:
             if self.results.modified(job["target"]) != job["before"]:
                 return job  # a worker that died wrote it
             with self.photographs.open(name) as file:
-                taken = photo.read(file, name, to_write=not self.look.marked)
+                taken = photo.read(file, name)
             row["width"], row["height"] = taken.luma.size
             data = self._coloured(taken, job["target"])
             row["result_bytes"] = len(data)

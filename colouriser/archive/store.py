@@ -5,6 +5,7 @@ understood, with the credentials that those programs find in their usual places.
 """
 
 import io
+import logging
 import os
 import stat
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from ..batch import LARGEST, search
 from ..errors import ArchiveError, ColouriserError, PhotoError, reason
 from ..files import is_part, write_atomically
 from ..photo import suffixes
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,10 @@ class Store:
             return
         for file in self.listed():
             if is_part(PurePosixPath(file.name).name):
-                Path(self.root, file.name).unlink(missing_ok=True)
+                try:
+                    Path(self.root, file.name).unlink(missing_ok=True)
+                except OSError as error:
+                    log.warning("%s is half written and stays (%s)", file.name, reason(error))
 
 
 def open_store(place: str) -> Store:
