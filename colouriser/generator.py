@@ -48,10 +48,8 @@ class GeneratorConfig:
     hints: bool = True  # whether it takes hints; weights of before do not
     palette: int = 16  # of 255: distance of the palette's cells, below what the eye tells apart; 0:
     # no palette, as in weights of before
-    mean: float = (
-        0.0  # factor on the palette's mean in what is painted, beside the head; none while
-    )
-    # it is trained, chosen at the end (train/stages/blend.py)
+    mean: float = 0.0  # factor on the palette's mean in what is painted, beside the head; 0 while
+    # both are trained, chosen at the end (train/stages/blend.py)
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:

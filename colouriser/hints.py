@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import ImageColor
 from torch import Tensor
@@ -286,10 +285,7 @@ def doubt(palette: Tensor) -> Tensor:
     Returns:
         Float h×w from 0, sure, to 1, any colour is as likely.
     """
-    # In numpy, on one thread: torch's last bits differ with the number of threads.
-    likely = palette.numpy()
-    entropy = -(likely * np.log(np.maximum(likely, 1e-12))).sum(0)
-    return torch.from_numpy(entropy / math.log(len(likely)))
+    return torch.special.entr(palette).sum(0) / math.log(len(palette))
 
 
 def unsure_places(palette: Tensor, most: int = OBJECTS) -> list[tuple[int, int]]:

@@ -302,17 +302,16 @@ class Colouriser:
             layout = small.to(self.device).contiguous(memory_format=torch.channels_last)
             chroma, palette = (x.cpu() for x in self.generator(layout, drawn))
             half = F.avg_pool2d(small, 2)
-            likely, cells = palette[0], self.generator.cells.cpu()
-            if len(cells):
-                likely = likely.softmax(0)
             chroma = obey(half, chroma, found)
             coefficients = guide.guided_filter(half, chroma)[0]
+            likely = palette[0].softmax(0) if palette.shape[1] else palette[0]
         if not (coefficients.isfinite().all() and likely.isfinite().all()):
             raise ModelError(
                 "not_finite",
                 "{model} returned values that are not finite; use other weights",
                 model=self.name,
             )
+        cells = self.generator.cells.cpu()
         return Prediction(size, small, chroma, likely, cells, coefficients, tuple(found))
 
     def _borrowed(

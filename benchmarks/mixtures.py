@@ -1,0 +1,76 @@
+"""What the shares of head and palette change: photographs of a run coloured with several mixtures.
+
+    python -m benchmarks.mixtures RUN [--mix 1 0 --mix 0.45 0.7] [--set general] [--photographs 200]
+
+Each mixture is two factors, on the chroma of the bundled weights' head as the GAN left it, and on
+the mean of their palette. Prints for each PSNR above grey's, colourfulness of the truth's, stains,
+LPIPS of grey's, and what is seen: the probability that an ImageNet ResNet-18 gives what it names
+the true photograph, as a share of what lies between grey and true.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colouriser import Colouriser
+from colouriser.hub import find, load
+from train.measure.evaluate import colour_all, photographs
+from train.measure.metrics import Metrics
+from train.run import Run, spaced
+from train.stages.blend import blend
+
+SIZE = 256
+BUNDLED_HEAD = 0.45  # factor that is in the bundled weights, of the head as the GAN left it
+
+
+def probabilities(metrics: Metrics, images: list[Image.Image]) -> Tensor:
+    """What the classifier of the agreement says of RGB images of one size: N×1000."""
+    stacked = torch.from_numpy(np.stack([np.asarray(image) for image in images]))
+    with torch.inference_mode():
+        parts = stacked.permute(0, 3, 1, 2).to(metrics.device).split(32)
+        return torch.cat([metrics.classifier(metrics.prepare(p)).softmax(1) for p in parts])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mixtures", description=__doc__)
+    parser.add_argument("run", type=Path, help="a prepared run folder")
+    parser.add_argument(
+        "--mix", type=float, nargs=2, action="append", metavar=("HEAD", "MEAN"), default=[]
+    )
+    parser.add_argument("--split", choices=["train", "valid", "test"], default="valid")
+    parser.add_argument("--set", default="general", help="of which photographs")
+    parser.add_argument("--photographs", type=int, default=200)
+    options = parser.parse_args()
+    run, bundled = Run(options.run), load(find(None))
+    names = [pair.name for pair in run.pairs(options.split) if pair.set == options.set]
+    truths = photographs(run, spaced(names, options.photographs), SIZE)
+    metrics = Metrics(truths, ("psnr", "colourfulness", "stains", "lpips", "agreement"))
+    true = probabilities(metrics, truths)
+    named = true.argmax(1, keepdim=True)
+
+    def seen(images: list[Image.Image]) -> float:
+        return float(probabilities(metrics, images).gather(1, named).mean())
+
+    greys = [truth.convert("L").convert("RGB") for truth in truths]
+    grey, low, high = metrics(greys), seen(greys), seen(truths)
+    print("| head | mean | PSNR | colourfulness | stains | LPIPS | seen |")
+    print("|---|---|---|---|---|---|---|")
+    for head, mean in options.mix or [(1.0, 0.0), (0.45, 0.7)]:
+        mixed = Colouriser(blend(bundled, bundled, 1.0, head / BUNDLED_HEAD, mean))
+        outputs = colour_all(mixed, truths, SIZE)
+        scores = metrics(outputs)
+        print(
+            f"| {head} | {mean} | {scores['psnr'] - grey['psnr']:+.2f} dB "
+            f"| {scores['colourfulness'] / grey['colourfulness_gap']:.3f} "
+            f"| {scores['stains']:.1%} | {scores['lpips'] / grey['lpips']:.3f} "
+            f"| {(seen(outputs) - low) / (high - low):.3f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
