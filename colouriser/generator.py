@@ -244,7 +244,8 @@ class Generator(nn.Module):
                 palette = self.palette(x).float()
         chroma = torch.tanh(self.head(x).float()) / 2
         if self.config.mean:
-            mean = F.conv2d(palette.softmax(1), self.cells.T[..., None, None])  # N×2×H/4×W/4
+            shares = palette.movedim(1, 3).softmax(3)  # N×H/4×W/4×K: faster with the cells last
+            mean = (shares @ self.cells).movedim(3, 1)
             mean = F.interpolate(mean, scale_factor=2, mode="bilinear")
             chroma = (chroma + self.config.mean * mean).clamp(-0.5, 0.5)
         return Painting(

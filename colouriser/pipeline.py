@@ -304,8 +304,8 @@ class Colouriser:
             half = F.avg_pool2d(small, 2)
             chroma = obey(half, chroma, found)
             coefficients = guide.guided_filter(half, chroma)[0]
-            likely = palette[0].softmax(0) if palette.shape[1] else palette[0]
-        if not (coefficients.isfinite().all() and likely.isfinite().all()):
+            likely = palette[0].movedim(0, 2).softmax(2).movedim(2, 0)
+        if not (coefficients.sum() + likely.sum()).isfinite():
             raise ModelError(
                 "not_finite",
                 "{model} returned values that are not finite; use other weights",

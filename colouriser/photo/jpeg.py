@@ -12,11 +12,11 @@ import logging
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice, pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from PIL import Image, ImageChops
@@ -43,7 +43,7 @@ UPRIGHT_TO_STORED = {  # the inverse of an EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-JPEGLIB = ThreadPoolExecutor(1, "jpeglib")  # beside others, but one: it is not safe with more
+JPEGLIB = Lock()  # it is not safe in several threads
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,6 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
     Raises:
         OSError, ValueError: the file cannot be read this way.
     """
-    luma = None if jpeg.grey else JPEGLIB.submit(_luma_alone, jpeg.data, jpeg.size)
     factor = 1 if min(jpeg.size) <= SMALL else 2
     whole = factor == 2 and max(colour.size) == max(jpeg.size)
     small = _stored(half(colour, jpeg.orientation) if whole else colour, jpeg.orientation)
@@ -119,25 +118,34 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
         raise ValueError("its sizes do not agree")
     several = jpeg.grey and any(marker == PROGRESSIVE for marker, _, _ in segments(jpeg.data))
     chroma = [_grey(plane, several) for plane in small.convert("YCbCr").split()[1:]]
-    return _joined(luma.result() if luma else jpeg.data, chroma, header, factor)
+    luma = jpeg.data if jpeg.grey else _luma_alone(jpeg.data)
+    return _joined(luma, jpeg.size, chroma, header, factor)
 
 
-def _luma_alone(data: bytes, size: tuple[int, int]) -> bytes:
+def _luma_alone(data: bytes) -> bytes:
     """A grey JPEG with the luma of a file that has other components, too."""
+    try:
+        import turbojpeg  # not everywhere: of some systems' Pythons it knows nothing
+
+        return turbojpeg.transform(data, gray=True, copynone=True)
+    except (ImportError, RuntimeError):  # or the file is not quite in order, such as cut off
+        return _patiently_alone(data)
+
+
+def _patiently_alone(data: bytes) -> bytes:
+    """The same in three times the time, of all files, on all systems."""
     import jpeglib  # when it is needed: it loads libraries of its own
 
-    with tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:
+    with JPEGLIB, tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:
         source, target = (str(Path(folder) / f"{name}.jpg") for name in "ab")
         # It takes no more than 50 application segments, where phones write more.
         parts = (part for marker, part in _parts(data) if marker not in (*APPLICATION, COMMENT))
         Path(source).write_bytes(b"".join([data[:2], *parts, END]))
         jpeglib.version.set("turbo210")  # the fastest of those that it brings
         old = jpeglib.read_dct(source)
-        if (old.width, old.height) != size:
-            raise ValueError("its sizes do not agree")
         table = old.qt[old.quant_tbl_no[0]]
         made = jpeglib.from_dct(old.Y, qt=table[None], quant_tbl_no=[0])
-        made.width, made.height = size  # it takes whole blocks
+        made.width, made.height = old.width, old.height  # it takes whole blocks
         made.write_dct(target)
         return Path(target).read_bytes()
 
@@ -158,14 +166,18 @@ def _table() -> list[int]:
         return image.quantization[1]  # type: ignore[attr-defined]
 
 
-def _joined(luma: bytes, chroma: Sequence[bytes], header: bytes, factor: int) -> bytes:
-    """A JPEG with the scans of three grey ones, of which those of chroma are `factor` times as
-    small, and with the application segments of another."""
+def _joined(
+    luma: bytes, size: tuple[int, int], chroma: Sequence[bytes], header: bytes, factor: int
+) -> bytes:
+    """A JPEG of this size with the scans of three grey ones, of which those of chroma are `factor`
+    times as small, and with the application segments of another."""
     out = [luma[:2], *(part for marker, part in _parts(header) if marker in APPLICATION)]
     for marker, part in _parts(luma):
         if marker in HUFFMAN:
             if len(part) != 13:  # with one component: its name, factors and table
                 raise ValueError("it is not grey")
+            if part[5:9] != size[1].to_bytes(2, "big") + size[0].to_bytes(2, "big"):
+                raise ValueError("its sizes do not agree")
             name, table = part[10], part[12]
             names = [n for n in (1, 2, 3) if n != name][:2]
             other = (table + 1) % 4

@@ -3,6 +3,7 @@
 import io
 import itertools
 import logging
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,16 @@ def assert_kept(source: Path, out: Path) -> None:
     assert out.stat().st_size <= 1.15 * source.stat().st_size + 20_000
 
 
+@pytest.fixture(params=["turbojpeg", "jpeglib"])
+def taken_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes luma out of a file with colours: the fast one, or that of all systems."""
+    if request.param == "turbojpeg":
+        pytest.importorskip("turbojpeg")
+    else:
+        monkeypatch.setitem(sys.modules, "turbojpeg", None)
+
+
+@pytest.mark.usefixtures("taken_by")
 @pytest.mark.parametrize("sampling", ["grey", *SAMPLINGS])
 def test_luma_stays(sampling: str, cat: Image.Image, tmp_path: Path) -> None:
     count = 0
@@ -126,6 +137,7 @@ def test_colours_of_the_whole_size_or_half_of_it(cat: Image.Image, tmp_path: Pat
     assert (tmp_path / "whole.jpg").read_bytes() == (tmp_path / "half.jpg").read_bytes()
 
 
+@pytest.mark.usefixtures("taken_by")
 def test_files_of_phones(cat: Image.Image, tmp_path: Path) -> None:
     """Two pictures in one file, and a film after the picture: the first picture is coloured."""
     small = cat.resize((200, 130))
@@ -140,6 +152,7 @@ def test_files_of_phones(cat: Image.Image, tmp_path: Path) -> None:
             assert (image.format, image.size) == ("JPEG", cat.size)
 
 
+@pytest.mark.usefixtures("taken_by")
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_forgotten_end(mode: str, cat: Image.Image, tmp_path: Path) -> None:
     whole = write_jpeg(cat.convert(mode), tmp_path / "whole.jpg")
@@ -159,6 +172,7 @@ def test_very_many_parts(
         assert image.size == cat.size
 
 
+@pytest.mark.usefixtures("taken_by")
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_many_application_segments(mode: str, cat: Image.Image, tmp_path: Path) -> None:
     """As phones write them, with a depth map for example."""
