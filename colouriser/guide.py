@@ -5,6 +5,7 @@ lies in the processor's cache.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ WARM = (-0.05, 0.035)  # chroma (Cb, Cr) that temperature 1 adds: toward the col
 RADIUS = 2  # of the guided filter's windows, in pixels of chroma
 SMOOTHNESS = 0.02**2  # luma variance below which the filter sees no edge: noise and film grain
 BAND = 1 << 17  # pixels merged at a time: a dozen float planes of it stay in a processor's cache
+LARGE = 8  # rows between two of the coefficients', from which they are worth a band of their own
 WHITE = 255.0
 
 
@@ -77,21 +79,22 @@ def _bands(
 ) -> Iterator[tuple[int, int, Tensor, Tensor]]:
     """Bilinear interpolation to width × height: top, bottom, slope and offset of bands of rows.
 
-    Along rows it is done at once; along columns band by band, each between two rows of them.
+    Along rows it is done at once; along columns band by band. Of a large photograph many rows lie
+    between the same two of the coefficients, which make a band of their own.
     """
     low, weight = _positions(coefficients.shape[2], width)
     padded = F.pad(coefficients, (0, 1, 0, 1), mode="replicate")
     columns = torch.lerp(padded[:, :, low], padded[:, :, low + 1], weight)  # 4×(h + 1)×width
     low, weight = _positions(coefficients.shape[1], height)
-    start = 0
-    for row, count in zip(*torch.unique_consecutive(low, return_counts=True), strict=True):
-        above, below = columns[:, row, None], columns[:, row + 1, None]
-        end = start + int(count)
-        for top in range(start, end, max(1, BAND // width)):
-            bottom = min(end, top + max(1, BAND // width))
-            band = torch.lerp(above, below, weight[None, top:bottom, None])
-            yield top, bottom, band[:2], band[2:]
-        start = end
+    tops = set(range(0, height, max(1, BAND // width)))
+    large = height >= LARGE * coefficients.shape[1]
+    if large:
+        tops |= {int(change) + 1 for change in low.diff().nonzero()}
+    for top, bottom in pairwise([*sorted(tops), height]):
+        above = slice(int(low[top]), int(low[top]) + 1) if large else low[top:bottom]
+        ends = columns[:, above], columns[:, 1:][:, above]
+        band = torch.lerp(*ends, weight[top:bottom, None])
+        yield top, bottom, band[:2], band[2:]
 
 
 def _positions(small: int, large: int) -> tuple[Tensor, Tensor]:
