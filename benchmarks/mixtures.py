@@ -1,6 +1,6 @@
 """What the shares of head and palette change: photographs of a run coloured with several mixtures.
 
-    python -m benchmarks.mixtures RUN [--mix 1 0 --mix 0.45 0.7] [--set general] [--photographs 200]
+    python -m benchmarks.mixtures RUN [--mix 1 0.7 ...] [--set general] [--photographs 200]
 
 Each mixture is two factors, on the chroma of the bundled weights' head as the GAN left it, and on
 the mean of their palette. Prints for each PSNR above grey's, colourfulness of the truth's, stains,
@@ -24,7 +24,7 @@ from train.run import Run, spaced
 from train.stages.blend import blend
 
 SIZE = 256
-BUNDLED_HEAD = 0.45  # factor that is in the bundled weights, of the head as the GAN left it
+BUNDLED_HEAD = 0.55  # factor that is in the bundled weights, of the head as the GAN left it
 
 
 def probabilities(metrics: Metrics, images: list[Image.Image]) -> Tensor:
@@ -59,8 +59,8 @@ def main() -> None:
     grey, low, high = metrics(greys), seen(greys), seen(truths)
     print("| head | mean | PSNR | colourfulness | stains | LPIPS | seen |")
     print("|---|---|---|---|---|---|---|")
-    for head, mean in options.mix or [(1.0, 0.0), (0.45, 0.7)]:
-        mixed = Colouriser(blend(bundled, bundled, 1.0, head / BUNDLED_HEAD, mean))
+    for head, mean in options.mix or [(1.0, 0.7), (0.55, 0.97)]:
+        mixed = Colouriser(blend(bundled, head / BUNDLED_HEAD, mean))
         outputs = colour_all(mixed, truths, SIZE)
         scores = metrics(outputs)
         print(

@@ -7,11 +7,11 @@
                        + palette's mean  │
     palette N×K×H/4×W/4 ───── palette ───┘ at stride 4
 
-Chroma is what is painted; the palette says which colours a place might have. The head, taught by a
-critic, has the detail and guesses boldly; the palette's mean is less often wrong: what is painted
-can be made of both. Chroma is smooth, so half size loses little and costs a quarter. Everything is
-explicit in `forward`: a module in eval mode holds no state between calls and may be shared by
-threads.
+Chroma is what is painted; the palette says which colours a place might have. Its mean is less often
+wrong than a head that a critic has taught to be bold, but coarse: what is painted can be made of
+both, and then the head has the detail. Chroma is smooth, so half size loses little and costs a
+quarter. Everything is explicit in `forward`: a module in eval mode holds no state between calls and
+may be shared by threads.
 
 U-Net: Ronneberger et al. 2015. Pixel shuffle: Shi et al. 2016. ResNet: He et al. 2015. Hints and
 the two branches: Zhang et al. 2017, Real-time user-guided image colorization (arXiv:1705.02999).
@@ -49,7 +49,7 @@ class GeneratorConfig:
     palette: int = 16  # of 255: distance of the palette's cells, below what the eye tells apart; 0:
     # no palette, as in weights of before
     mean: float = 0.0  # factor on the palette's mean in what is painted, beside the head; 0 while
-    # both are trained, chosen at the end (train/stages/blend.py)
+    # each learns alone
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -245,7 +245,8 @@ class Generator(nn.Module):
         chroma = torch.tanh(self.head(x).float()) / 2
         if self.config.mean:
             shares = palette.movedim(1, 3).softmax(3)  # N×H/4×W/4×K: faster with the cells last
-            mean = (shares @ self.cells).movedim(3, 1)
+            # Detached: a palette says what is likely, and learns that from its own loss alone.
+            mean = (shares.detach() @ self.cells).movedim(3, 1)
             mean = F.interpolate(mean, scale_factor=2, mode="bilinear")
             chroma = (chroma + self.config.mean * mean).clamp(-0.5, 0.5)
         return Painting(

@@ -1,15 +1,11 @@
-"""The end of stage 3: how bold the generator is.
+"""How bold the generator is: the factors on its head and on its palette's mean.
 
-The generator before the GAN is the safest and pale, the one after it is vivid and errs more.
-Networks of which one descends from the other can be averaged weight by weight, and the average
-behaves like something between the two (network interpolation, Wang et al. 2018, arXiv:1809.00219).
-And what it paints is a mixture of its head, which the GAN taught to be bold, and of its palette's
-mean, which errs less (generator.py). Which average and which mixture are kept, validation
-photographs decide.
+The head, which the critic teaches to be bold, has the detail; the palette's mean errs less
+(colouriser/generator.py). The GAN begins with a recipe's factors, and at its end validation
+photographs decide with which ones it is kept.
 """
 
 import copy
-import itertools
 import logging
 from dataclasses import replace
 
@@ -27,25 +23,18 @@ from .loop import Scores
 log = logging.getLogger(__name__)
 
 
-def blend(
-    before: Generator, after: Generator, share: float, head: float, mean: float = 0.0
-) -> Generator:
-    """The average of two generators of one architecture.
+def blend(generator: Generator, head: float, mean: float) -> Generator:
+    """A generator that paints with other factors.
 
     Args:
-        before: the generator before the GAN.
-        after: the generator after it.
-        share: weight of `after`, 0 to 1.
+        generator: stays as it is.
         head: factor on the chroma of its head, but for large values, which the generator's tanh
             bounds.
-        mean: factor on its palette's mean.
+        mean: factor on its palette's mean, in place of its own.
     """
-    result, own = copy.deepcopy(before), after.state_dict()
+    result = copy.deepcopy(generator)
     result.config = replace(result.config, mean=mean)
     with torch.no_grad():
-        for name, value in result.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(own[name], share)
         for parameter in result.head.parameters():
             parameter.mul_(head)
     return result
@@ -59,12 +48,9 @@ def choose_blend(recipe: Recipe, run: Run) -> None:
     least of grey's LPIPS and of its lack of colour; if there are none, the one with the highest
     PSNR. RUN/gan/blends.csv has the figures.
     """
-    before, after = (load(find(f)) for f in (run.stage("generator"), run.unblended))
-    blends = [
-        (share, *mix) for share, mix in itertools.product(recipe.blend_shares, recipe.blend_mixes)
-    ]
-    if len(blends) == 1:
-        store(blend(before, after, *blends[0]), run.stage("gan"))
+    left = load(find(run.unblended))
+    if len(recipe.blends) == 1:
+        store(blend(left, *recipe.blends[0]), run.stage("gan"))
         return
     truths = photographs(run, run.names("valid"), recipe.stored_size)
     names = ("psnr", "colourfulness", "stains", "lpips")
@@ -73,16 +59,16 @@ def choose_blend(recipe: Recipe, run: Run) -> None:
     judged = [name for name in ("lpips", "colourfulness_gap") if name in start]
     tried: list[tuple[tuple[bool, float], int]] = []
     rows: list[Scores] = []
-    for share, head, mean in blends:
-        colouriser = Colouriser(blend(before, after, share, head, mean))
+    for head, mean in recipe.blends:
+        colouriser = Colouriser(blend(left, head, mean))
         scores = metrics(colour_all(colouriser, truths, recipe.stored_size))
         good = scores["psnr"] >= start["psnr"] + recipe.psnr_floor
         good = good and scores.get("stains", 0.0) <= recipe.most_stains
         score = -sum(scores[name] / start[name] for name in judged) if good else scores["psnr"]
         tried.append(((good, score), len(rows)))
-        rows.append({"share": share, "head": head, "mean": mean, **scores})
+        rows.append({"head": head, "mean": mean, **scores})
         log.info("blend: %s", ", ".join(f"{k} {v:.4g}" for k, v in rows[-1].items()))
     _, best = max(tried)
-    store(blend(before, after, *blends[best]), run.stage("gan"))
+    store(blend(left, *recipe.blends[best]), run.stage("gan"))
     chosen = ({**row, "chosen": row is rows[best]} for row in rows)
     write_csv(run.blends, [*rows[best], "chosen"], chosen)

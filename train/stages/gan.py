@@ -39,7 +39,7 @@ from ..data.hints import Hints
 from ..data.pairs import SameLuma, pair_loaders
 from ..recipes import Recipe
 from ..run import Run, TrainingError
-from .blend import choose_blend
+from .blend import blend, choose_blend
 from .checkpoint import load_model
 from .critic import CriticError, new_critic
 from .distributed import is_first
@@ -161,8 +161,7 @@ class OneAtATime(Callback):
 
 
 class Switcher(Callback):
-    """Ends the generator's turn after a step, and the critic's when its loss is below a threshold,
-    or after so many steps."""
+    """Ends a turn after so many steps, and the critic's before if its loss is below a threshold."""
 
     run_after = GANTrainer
 
@@ -173,8 +172,12 @@ class Switcher(Callback):
         if not self.training:
             return
         self.turn += 1
-        good = self.loss.item() < self.recipe.critic_threshold
-        if self.gan_trainer.gen_mode or good or self.turn >= self.recipe.critic_turn:
+        if self.gan_trainer.gen_mode:
+            over = self.turn >= self.recipe.generator_turn
+        else:
+            good = self.loss.item() < self.recipe.critic_threshold
+            over = good or self.turn >= self.recipe.critic_turn
+        if over:
             self.turn = 0
             self.gan_trainer.switch()
 
@@ -187,7 +190,7 @@ def gan_learner(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -
     """
     if not run.has_model("generator"):
         raise TrainingError(f"{run.folder} has no generator; run the generator step first")
-    generator = load(find(run.stage("generator")))
+    generator = blend(load(find(run.stage("generator"))), *recipe.gan_mix)
     gan = Gan(generator, trained_critic(recipe, run, encoder_weights))
     loaders = pair_loaders(recipe, run, recipe.gan_size)
     features = None
@@ -214,7 +217,7 @@ def gan_learner(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -
 
 def train_gan(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> None:
     """Train both networks against each other; leaves the best epoch's generator in
-    RUN/gan/unblended, and its blend with the generator from before in RUN/gan.
+    RUN/gan/unblended, and its blend of head and palette in RUN/gan.
 
     Args:
         recipe: decides losses and schedule.
