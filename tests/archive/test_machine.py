@@ -69,7 +69,14 @@ def test_interrupted(
 ) -> None:
     out = tmp_path / "out"
     line = [sys.executable, "-m", "colouriser", "archive", str(scans), str(out)]
-    with subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        line,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Shells start what runs in the background, as these tests may, without it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         wait_for(out, 5)
         process.send_signal(how)
         said = process.communicate()[1]
