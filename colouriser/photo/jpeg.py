@@ -128,7 +128,8 @@ def _luma_alone(data: bytes) -> bytes:
         import turbojpeg  # not everywhere: of some systems' Pythons it knows nothing
 
         return turbojpeg.transform(data, gray=True, copynone=True)
-    except (ImportError, RuntimeError):  # or the file is not quite in order, such as cut off
+    # None, or PyTurboJPEG, which has the same name; or the file is not quite in order.
+    except (ImportError, AttributeError, RuntimeError):
         return _patiently_alone(data)
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jpeglib
@@ -246,6 +247,14 @@ def test_the_luma_that_is_seen(cat: Image.Image, tmp_path: Path) -> None:
         np.asarray(photo.read(tmp_path / "out.jpg").luma, int) - np.asarray(read.luma, int)
     )
     assert (error > 2).mean() < 0.01  # only where a colour does not exist at its luma
+
+
+def test_another_package_of_that_name(
+    cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "turbojpeg", ModuleType("turbojpeg"))
+    source = write_jpeg(cat, tmp_path / "in.jpg")
+    assert_kept(source, coloured(source, tmp_path / "out.jpg"))
 
 
 def test_several_threads_may_write(cat: Image.Image, tmp_path: Path) -> None:
