@@ -2,10 +2,11 @@
 
     python -m benchmarks.mixtures RUN [--mix 1 0.7 ...] [--set general] [--photographs 200]
 
-Each mixture is two factors, on the chroma of the bundled weights' head as the GAN left it, and on
-the mean of their palette. Prints for each PSNR above grey's, colourfulness of the truth's, stains,
-LPIPS of grey's, and what is seen: the probability that an ImageNet ResNet-18 gives what it names
-the true photograph, as a share of what lies between grey and true.
+Each mixture is two factors, on the chroma of the bundled weights' head and on the mean of their
+palette, the same everywhere; the last row is that which their evenness chooses for each place.
+Prints for each PSNR above grey's, colourfulness of the truth's, stains, LPIPS and KID of grey's,
+and what is seen: the probability that an ImageNet ResNet-18 gives what it names the true
+photograph, as a share of what lies between grey and true.
 """
 
 import argparse
@@ -24,7 +25,6 @@ from train.run import Run, spaced
 from train.stages.blend import blend
 
 SIZE = 256
-BUNDLED_HEAD = 0.55  # factor that is in the bundled weights, of the head as the GAN left it
 
 
 def probabilities(metrics: Metrics, images: list[Image.Image]) -> Tensor:
@@ -48,7 +48,7 @@ def main() -> None:
     run, bundled = Run(options.run), load(find(None))
     names = [pair.name for pair in run.pairs(options.split) if pair.set == options.set]
     truths = photographs(run, spaced(names, options.photographs), SIZE)
-    metrics = Metrics(truths, ("psnr", "colourfulness", "stains", "lpips", "agreement"))
+    metrics = Metrics(truths, ("psnr", "colourfulness", "stains", "lpips", "kid", "agreement"))
     true = probabilities(metrics, truths)
     named = true.argmax(1, keepdim=True)
 
@@ -57,16 +57,20 @@ def main() -> None:
 
     greys = [truth.convert("L").convert("RGB") for truth in truths]
     grey, low, high = metrics(greys), seen(greys), seen(truths)
-    print("| head | mean | PSNR | colourfulness | stains | LPIPS | seen |")
-    print("|---|---|---|---|---|---|---|")
-    for head, mean in options.mix or [(1.0, 0.7), (0.55, 0.97)]:
-        mixed = Colouriser(blend(bundled, head / BUNDLED_HEAD, mean))
-        outputs = colour_all(mixed, truths, SIZE)
+    models = {
+        f"{head} | {mean}": blend(bundled, head, mean)
+        for head, mean in options.mix or [(1.0, bundled.config.mean), bundled.config.even]
+    }
+    print("| head | mean | PSNR | colourfulness | stains | LPIPS | KID | seen |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, model in (models | {"by place | ": bundled}).items():
+        outputs = colour_all(Colouriser(model), truths, SIZE)
         scores = metrics(outputs)
         print(
-            f"| {head} | {mean} | {scores['psnr'] - grey['psnr']:+.2f} dB "
+            f"| {name} | {scores['psnr'] - grey['psnr']:+.2f} dB "
             f"| {scores['colourfulness'] / grey['colourfulness_gap']:.3f} "
             f"| {scores['stains']:.1%} | {scores['lpips'] / grey['lpips']:.3f} "
+            f"| {scores['kid'] / grey['kid']:.3f} "
             f"| {(seen(outputs) - low) / (high - low):.3f} |",
             flush=True,
         )

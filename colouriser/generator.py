@@ -1,7 +1,7 @@
 """The generator: a U-Net that looks at luma and hints, and predicts chroma and a palette.
 
     luma N×1×H×W ┐
-    hints N×3×H×W┴ encoder (ResNet) ─ features at strides 2, 4, 8, 16, 32
+    hints N×3×H×W┴ encoder (ResNet) ─ features at strides 2, 4, 8, 16, 32 ─ evenness
                                         │   skips, by concatenation
     chroma N×2×H/2×W/2 ── head ── decoder: up 2× by pixel shuffle, two 3×3 convolutions, four times
                        + palette's mean  │
@@ -9,9 +9,10 @@
 
 Chroma is what is painted; the palette says which colours a place might have. Its mean is less often
 wrong than a head that a critic has taught to be bold, but coarse: what is painted can be made of
-both, and then the head has the detail. Chroma is smooth, so half size loses little and costs a
-quarter. Everything is explicit in `forward`: a module in eval mode holds no state between calls and
-may be shared by threads.
+both, and then the head has the detail. How much of each is best depends on what is there: fur looks
+flat without detail, and detail stains a coat. The evenness says so for each place. Chroma is
+smooth, so half size loses little and costs a quarter. Everything is explicit in `forward`: a module
+in eval mode holds no state between calls and may be shared by threads.
 
 U-Net: Ronneberger et al. 2015. Pixel shuffle: Shi et al. 2016. ResNet: He et al. 2015. Hints and
 the two branches: Zhang et al. 2017, Real-time user-guided image colorization (arXiv:1705.02999).
@@ -36,6 +37,7 @@ STRIDE = 32  # of the encoder's deepest features; sizes are padded to a multiple
 WIDEST = 1024  # channels of a decoder level; beyond this a config is a mistake or an attack
 GREY_MEAN, GREY_STD = 0.449, 0.226  # ImageNet's mean and standard deviation, averaged over R, G, B
 CHROMA_STD = 0.1  # of chroma in photographs, about
+MOST = 2.0  # factor on head or mean; beyond this a config is a mistake
 PALETTE_WIDTH = 64  # channels before the palette's cells; wider costs time at every start
 
 
@@ -50,6 +52,8 @@ class GeneratorConfig:
     # no palette, as in weights of before
     mean: float = 0.0  # factor on the palette's mean in what is painted, beside the head; 0 while
     # each learns alone
+    even: tuple[float, float] | None = None  # factors on head and mean, in place of 1 and `mean`,
+    # where the evenness is 1; None: there is no evenness
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -75,13 +79,29 @@ class GeneratorConfig:
             raise ModelError(
                 "bad_config", "palette must be 0 or from 8 to 64, not {value!r}", value=self.palette
             )
-        most = 2 if self.palette else 0
-        if type(self.mean) not in (int, float) or not 0 <= self.mean <= most:
+        most = MOST if self.palette else 0
+        if not _is_factor(self.mean, most):
             raise ModelError(
                 "bad_config",
-                "mean must be from 0 to 2, and 0 without a palette, not {value!r}",
+                "mean must be from 0 to {most}, and 0 without a palette, not {value!r}",
+                most=MOST,
                 value=self.mean,
             )
+        even = self.even
+        if even is not None and not (
+            self.palette and len(even) == 2 and all(_is_factor(value, MOST) for value in even)
+        ):
+            raise ModelError(
+                "bad_config",
+                "even must be two factors from 0 to {most}, and null without a palette, not "
+                "{value}",
+                most=MOST,
+                value=even,
+            )
+
+
+def _is_factor(value: object, most: float) -> bool:
+    return isinstance(value, int | float) and type(value) is not bool and 0 <= value <= most
 
 
 class Painting(NamedTuple):
@@ -223,6 +243,8 @@ class Generator(nn.Module):
                 nn.ReLU(inplace=True),
                 nn.Conv2d(PALETTE_WIDTH, len(cells), 1),
             )
+        if config.even:
+            self.evenness = nn.Conv2d(self.encoder.widths[-1], 1, 1)
 
     def forward(self, luma: Tensor, hints: Tensor | None = None) -> Painting:
         """Predict chroma and a palette.
@@ -236,23 +258,34 @@ class Generator(nn.Module):
             ModelError: there are hints, and these weights cannot take any.
         """
         height, width = luma.shape[-2:]
-        *skips, x = self.encoder(self._input(luma, hints))
+        *skips, deepest = self.encoder(self._input(luma, hints))
+        x = deepest
         palette = luma.new_zeros(len(x), 0, *skips[1].shape[2:])
         for index, (level, skip) in enumerate(zip(self.decoder, reversed(skips), strict=True)):
             x = level(x, skip)
             if index == 2 and self.config.palette:
                 palette = self.palette(x).float()
         chroma = torch.tanh(self.head(x).float()) / 2
-        if self.config.mean:
-            shares = palette.movedim(1, 3).softmax(3)  # N×H/4×W/4×K: faster with the cells last
-            # Detached: a palette says what is likely, and learns that from its own loss alone.
-            mean = (shares.detach() @ self.cells).movedim(3, 1)
-            mean = F.interpolate(mean, scale_factor=2, mode="bilinear")
-            chroma = (chroma + self.config.mean * mean).clamp(-0.5, 0.5)
+        if self.config.mean or self.config.even:
+            chroma = self._mix(chroma, palette, deepest)
         return Painting(
             chroma[..., : (height + 1) // 2, : (width + 1) // 2],
             palette[..., : -(-height // 4), : -(-width // 4)],
         )
+
+    def _mix(self, head: Tensor, palette: Tensor, deepest: Tensor) -> Tensor:
+        """What is painted, of the head's chroma N×2×H/2×W/2 and the palette's mean."""
+        shares = palette.movedim(1, 3).softmax(3)  # N×H/4×W/4×K: faster with the cells last
+        # Detached: a palette says what is likely, and learns that from its own loss alone.
+        mean = (shares.detach() @ self.cells).movedim(3, 1)
+        mean = F.interpolate(mean, scale_factor=2, mode="bilinear")
+        painted = head + self.config.mean * mean
+        if self.config.even:
+            of_head, of_mean = self.config.even
+            evenness = self.evenness(deepest).float().sigmoid()  # N×1×H/32×W/32
+            evenness = F.interpolate(evenness, scale_factor=STRIDE // 2, mode="bilinear")
+            painted = torch.lerp(painted, of_head * head + of_mean * mean, evenness)
+        return painted.clamp(-0.5, 0.5)
 
     def features(self, luma: Tensor) -> Tensor:
         """What the encoder sees at stride 16, for comparing places of photographs.

@@ -38,7 +38,7 @@ from .settings import shown
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LARGEST = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
-BEFORE = {"hints": False, "palette": 0, "mean": 0.0}  # what a config that does not say it means
+BEFORE = {"hints": False, "palette": 0, "mean": 0.0, "even": None}  # where a config is silent
 COMMIT = re.compile("[0-9a-f]{40}")
 REVISION = re.compile(r"[\w./+-]{0,250}")  # what git allows and people use
 
@@ -241,8 +241,10 @@ def _read_config(found: Found) -> GeneratorConfig:
     with _usable(found, CONFIG):
         if (found.folder / CONFIG).stat().st_size > LARGEST[CONFIG]:
             raise ValueError(f"{CONFIG} is larger than {LARGEST[CONFIG]} bytes")
-        fields = json.loads((found.folder / CONFIG).read_text())
-        return GeneratorConfig(**BEFORE | fields | {"decoder": tuple(fields["decoder"])})
+        fields = BEFORE | json.loads((found.folder / CONFIG).read_text())
+        for name in ("decoder", "even"):  # JSON has no tuples
+            fields[name] = None if fields[name] is None else tuple(fields[name])
+        return GeneratorConfig(**fields)
 
 
 @contextmanager

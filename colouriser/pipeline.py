@@ -302,7 +302,7 @@ class Colouriser:
             layout = small.to(self.device).contiguous(memory_format=torch.channels_last)
             chroma, palette = (x.cpu() for x in self.generator(layout, drawn))
             half = F.avg_pool2d(small, 2)
-            chroma = obey(half, chroma, found)
+            chroma = obey(half, chroma.contiguous(), found)  # or pooling it takes twice as long
             coefficients = guide.guided_filter(half, chroma)[0]
             likely = palette[0].movedim(0, 2).softmax(2).movedim(2, 0)
         if not (coefficients.sum() + likely.sum()).isfinite():

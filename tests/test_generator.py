@@ -30,7 +30,7 @@ def test_any_size(size: tuple[int, int]) -> None:
 
 
 def test_every_parameter_learns() -> None:
-    generator = Generator(GeneratorConfig(decoder=SMALL))
+    generator = Generator(GeneratorConfig(decoder=SMALL, mean=0.7, even=(0.4, 1.0)))
     chroma, palette = generator(torch.rand(2, 1, 64, 64), torch.rand(2, 3, 64, 64))
     (chroma.square().sum() + palette.logsumexp(1).sum()).backward()
     without = [n for n, p in generator.named_parameters() if p.grad is None or not p.grad.any()]
@@ -54,6 +54,15 @@ def test_every_parameter_learns() -> None:
         {"mean": True},
         {"mean": float("nan")},
         {"mean": 0.5, "palette": 0},
+        {"even": ()},
+        {"even": (0.5,)},
+        {"even": (0.5, 0.5, 0.5)},
+        {"even": (0.5, -0.1)},
+        {"even": (2.1, 0.5)},
+        {"even": (0.5, float("nan"))},
+        {"even": (0.5, True)},
+        {"even": ("1", "1")},
+        {"even": (0.5, 0.5), "palette": 0},
     ],
 )
 def test_config_is_checked(fields: dict) -> None:
@@ -93,6 +102,23 @@ def test_the_palettes_mean_is_painted_with_the_head(size: tuple[int, int]) -> No
         added = both(luma).chroma - alone(luma).chroma
     expected = 0.5 * alone.cells[[3, 70]].mean(0).view(1, 2, 1, 1).expand_as(added)
     assert torch.allclose(added, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (33, 70), (1, 1)])
+def test_the_evenness_chooses_between_two_mixtures(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    mixtures = [Generator(GeneratorConfig(decoder=SMALL, mean=mean)).eval() for mean in (0.7, 1.0)]
+    detailed, even = mixtures
+    both = Generator(GeneratorConfig(decoder=SMALL, mean=0.7, even=(1.0, 1.0))).eval()
+    even.load_state_dict(detailed.state_dict())
+    both.load_state_dict(both.state_dict() | detailed.state_dict())
+    luma = torch.rand(1, 1, *size)
+    with torch.inference_mode():
+        both.evenness.weight.zero_()
+        for bias, share in ((-30.0, 0.0), (0.0, 0.5), (30.0, 1.0)):
+            both.evenness.bias.fill_(bias)
+            expected = torch.lerp(detailed(luma).chroma, even(luma).chroma, share)
+            assert torch.allclose(both(luma).chroma, expected, atol=1e-6)
 
 
 def test_hints_change_what_is_painted_and_none_are_zeros() -> None:

@@ -69,6 +69,13 @@ def test_truncated_weights(keep: int, model: Path) -> None:
         {"encoder": "resnet34"},  # known, but the weights are of another
         {"decoder": [192, 96, 64]},
         {"decoder": None},
+        {"even": None},  # the weights have an evenness
+        {"even": 1},
+        {"even": [1]},
+        {"even": [1, 1, 1]},
+        {"even": [1, 3]},
+        {"even": "11"},
+        {"even": {"0": 1, "1": 1}},
         {"unknown": 1},
     ],
 )

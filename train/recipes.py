@@ -57,16 +57,10 @@ class Recipe:
     critic_turn: int = 1  # steps of the critic at most, between two of the generator
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
-    blends: tuple[tuple[float, float], ...] = (  # factors on the head that the GAN left, and on the
-        # palette's mean (stages/blend.py): from most detail to fewest stains
-        (1.0, 0.7),
-        (0.8, 0.83),
-        (0.55, 0.97),
-        (0.4, 1.04),
-    )
-    psnr_floor: float = 0.4  # dB above grey that a blend must reach; bolder is wrong too often
-    most_stains: float = 0.036  # share of even things that a blend may stain: people see them
-    # first. Of general photographs alone it is half as much again, and our bar is 5 %
+    even: tuple[float, float] | None = (0.4, 1.05)  # factors on head and palette's mean where
+    # detail would stain (stages/blend.py): as colourful as what the GAN leaves, half the stains
+    even_steps: int = 400  # twice as many change nothing
+    even_rate: float = 2e-3
 
     metrics: tuple[str, ...] = (
         "psnr",
@@ -131,7 +125,7 @@ RECIPES = {
             critic_turn=1000,  # no bound
             critic_threshold=0.65,  # fastai's examples' value
             gan_average=0.0,  # the weights of the last step
-            blends=((1.0, 0.0),),
+            even=None,
         ),
         # A handful of photographs, about a minute: shows that the chain works, not a good colour.
         Recipe(
@@ -153,7 +147,7 @@ RECIPES = {
             gan_size=64,
             gan_epochs=2,
             perceptual_weight=0.0,  # no download
-            blends=((1.0, 0.7), (0.5, 0.5)),
+            even_steps=10,
             metrics=("psnr", "ssim", "colourfulness"),  # these need no downloaded networks
             watched=4,
         ),

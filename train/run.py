@@ -127,10 +127,6 @@ class Run:
         return self.stage("gan") / "unblended"
 
     @property
-    def blends(self) -> Path:
-        return self.stage("gan") / "blends.csv"
-
-    @property
     def fakes(self) -> Path:
         return self.folder / "fakes"
 

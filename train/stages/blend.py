@@ -1,8 +1,8 @@
-"""How bold the generator is: the factors on its head and on its palette's mean.
+"""How much of the generator's head and of its palette's mean is painted, and where.
 
 The head, which the critic teaches to be bold, has the detail; the palette's mean errs less
-(colouriser/generator.py). The GAN begins with a recipe's factors, and at its end validation
-photographs decide with which ones it is kept.
+(colouriser/generator.py). The GAN begins with a recipe's factors. At its end the evenness learns on
+validation photographs, which the network has not seen, where its detail does more harm than good.
 """
 
 import copy
@@ -10,21 +10,25 @@ import logging
 from dataclasses import replace
 
 import torch
+from torch import nn
+from torchvision.transforms.functional import pil_to_tensor
 
-from colouriser import Colouriser, Generator
+from colouriser import Generator, colour
+from colouriser.generator import has_bfloat16
 from colouriser.hub import find, load, store
 
-from ..measure.evaluate import colour_all, photographs
-from ..measure.metrics import Metrics
+from ..measure.evaluate import photographs
 from ..recipes import Recipe
-from ..run import Run, write_csv
-from .loop import Scores
+from ..run import Run
+from .losses import ChromaError
 
 log = logging.getLogger(__name__)
 
+TOLD = 50  # steps between two lines of the log
+
 
 def blend(generator: Generator, head: float, mean: float) -> Generator:
-    """A generator that paints with other factors.
+    """A generator that paints with other factors, the same everywhere.
 
     Args:
         generator: stays as it is.
@@ -32,43 +36,52 @@ def blend(generator: Generator, head: float, mean: float) -> Generator:
             bounds.
         mean: factor on its palette's mean, in place of its own.
     """
-    result = copy.deepcopy(generator)
-    result.config = replace(result.config, mean=mean)
+    result = Generator(replace(generator.config, mean=mean, even=None))
+    state = generator.state_dict()
+    result.load_state_dict({name: copy.deepcopy(state[name]) for name in result.state_dict()})
     with torch.no_grad():
         for parameter in result.head.parameters():
             parameter.mul_(head)
-    return result
+    return result.train(generator.training)
 
 
-def choose_blend(recipe: Recipe, run: Run) -> None:
-    """Measure the recipe's blends on validation photographs and leave the best in RUN/gan.
+def learn_evenness(recipe: Recipe, run: Run) -> None:
+    """Give what the GAN left an evenness, and leave it in RUN/gan.
 
-    Of those whose PSNR is `recipe.psnr_floor` decibels above that of the grey photographs, and
-    which stain at most `recipe.most_stains` of the things of one colour, it is the one that leaves
-    least of grey's LPIPS and of its lack of colour; if there are none, the one with the highest
-    PSNR. RUN/gan/blends.csv has the figures.
+    The evenness alone learns, by the error in decibels of validation photographs' central squares.
+    Without `recipe.even` what the GAN left stays as it is.
     """
     left = load(find(run.unblended))
-    if len(recipe.blends) == 1:
-        store(blend(left, *recipe.blends[0]), run.stage("gan"))
+    if recipe.even is None:
+        store(left, run.stage("gan"))
         return
-    truths = photographs(run, run.names("valid"), recipe.stored_size)
-    names = ("psnr", "colourfulness", "stains", "lpips")
-    metrics = Metrics(truths, tuple(name for name in names if name in recipe.metrics))
-    start = metrics([truth.convert("L").convert("RGB") for truth in truths])
-    judged = [name for name in ("lpips", "colourfulness_gap") if name in start]
-    tried: list[tuple[tuple[bool, float], int]] = []
-    rows: list[Scores] = []
-    for head, mean in recipe.blends:
-        colouriser = Colouriser(blend(left, head, mean))
-        scores = metrics(colour_all(colouriser, truths, recipe.stored_size))
-        good = scores["psnr"] >= start["psnr"] + recipe.psnr_floor
-        good = good and scores.get("stains", 0.0) <= recipe.most_stains
-        score = -sum(scores[name] / start[name] for name in judged) if good else scores["psnr"]
-        tried.append(((good, score), len(rows)))
-        rows.append({"head": head, "mean": mean, **scores})
-        log.info("blend: %s", ", ".join(f"{k} {v:.4g}" for k, v in rows[-1].items()))
-    _, best = max(tried)
-    store(blend(left, *recipe.blends[best]), run.stage("gan"))
-    chosen = ({**row, "chosen": row is rows[best]} for row in rows)
-    write_csv(run.blends, [*rows[best], "chosen"], chosen)
+    torch.manual_seed(recipe.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    generator = Generator(replace(left.config, even=recipe.even))
+    for parameter in generator.evenness.parameters():
+        nn.init.zeros_(parameter)
+    generator.load_state_dict(generator.state_dict() | left.state_dict())
+    generator.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    generator.evenness.requires_grad_(True)
+    squares = photographs(run, run.names("valid"), recipe.stored_size)
+    truths = torch.stack([pil_to_tensor(square) for square in squares])
+    optimiser = torch.optim.AdamW(generator.evenness.parameters(), recipe.even_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.even_steps)
+    fast = torch.autocast(
+        device.type, torch.bfloat16, enabled=recipe.bfloat16 and has_bfloat16(device.type)
+    )
+    error, total = ChromaError("psnr"), 0.0
+    for step in range(1, recipe.even_steps + 1):
+        truth = truths[torch.randint(len(truths), (recipe.batch,))].to(device) / 255
+        luma, _ = colour.split(truth)
+        with fast:
+            loss = error(generator(luma).chroma, truth)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        total += loss.item()
+        if step % TOLD == 0:
+            log.info("evenness: step %d, error %.2f dB", step, total / TOLD)
+            total = 0.0
+    store(generator, run.stage("gan"))

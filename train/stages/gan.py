@@ -39,7 +39,7 @@ from ..data.hints import Hints
 from ..data.pairs import SameLuma, pair_loaders
 from ..recipes import Recipe
 from ..run import Run, TrainingError
-from .blend import blend, choose_blend
+from .blend import blend, learn_evenness
 from .checkpoint import load_model
 from .critic import CriticError, new_critic
 from .distributed import is_first
@@ -217,7 +217,7 @@ def gan_learner(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -
 
 def train_gan(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> None:
     """Train both networks against each other; leaves the best epoch's generator in
-    RUN/gan/unblended, and its blend of head and palette in RUN/gan.
+    RUN/gan/unblended, and with an evenness in RUN/gan.
 
     Args:
         recipe: decides losses and schedule.
@@ -253,7 +253,7 @@ def train_gan(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> 
         ),
     )
     if is_first() and not run.has_model("gan"):
-        choose_blend(recipe, run)
+        learn_evenness(recipe, run)
 
 
 def trained_critic(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> nn.Module:

@@ -127,7 +127,9 @@ def take_over(generator: Generator, old: Generator, name: str) -> None:
             f"{name} is {old.config}, and the recipe is for {config}; "
             "choose another recipe or model"
         )
-    own, state = generator.state_dict(), old.state_dict()
+    own = generator.state_dict()
+    # Its evenness is of the head that it had, and passed over.
+    state = {name: value for name, value in old.state_dict().items() if name in own}
     first = "encoder.conv1.weight"
     if own[first].shape != state[first].shape:
         widened = torch.zeros_like(own[first])
