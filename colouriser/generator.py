@@ -9,10 +9,10 @@
 
 Chroma is what is painted; the palette says which colours a place might have. Its mean is less often
 wrong than a head that a critic has taught to be bold, but coarse: what is painted can be made of
-both, and then the head has the detail. How much of each is best depends on what is there: fur looks
-flat without detail, and detail stains a coat. The evenness says so for each place. Chroma is
-smooth, so half size loses little and costs a quarter. Everything is explicit in `forward`: a module
-in eval mode holds no state between calls and may be shared by threads.
+both, and then the head has the detail. How much of each is best depends on what is shown: fur looks
+flat without detail, and detail stains a coat. The evenness, a number from 0 to 1, says so for each
+photograph. Chroma is smooth, so half size loses little and costs a quarter. Everything is explicit
+in `forward`: a module in eval mode holds no state between calls and may be shared by threads.
 
 U-Net: Ronneberger et al. 2015. Pixel shuffle: Shi et al. 2016. ResNet: He et al. 2015. Hints and
 the two branches: Zhang et al. 2017, Real-time user-guided image colorization (arXiv:1705.02999).
@@ -33,7 +33,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .colour import palette_cells
 from .errors import ModelError
 
-STRIDE = 32  # of the encoder's deepest features; sizes are padded to a multiple of it
+STRIDES = (2, 4, 8, 16, 32)  # of the encoder's features
+STRIDE = STRIDES[-1]  # sizes are padded to a multiple of it
 WIDEST = 1024  # channels of a decoder level; beyond this a config is a mistake or an attack
 GREY_MEAN, GREY_STD = 0.449, 0.226  # ImageNet's mean and standard deviation, averaged over R, G, B
 CHROMA_STD = 0.1  # of chroma in photographs, about
@@ -53,7 +54,7 @@ class GeneratorConfig:
     mean: float = 0.0  # factor on the palette's mean in what is painted, beside the head; 0 while
     # each learns alone
     even: tuple[float, float] | None = None  # factors on head and mean, in place of 1 and `mean`,
-    # where the evenness is 1; None: there is no evenness
+    # in photographs whose evenness is 1; None: there is no evenness
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -244,7 +245,7 @@ class Generator(nn.Module):
                 nn.Conv2d(PALETTE_WIDTH, len(cells), 1),
             )
         if config.even:
-            self.evenness = nn.Conv2d(self.encoder.widths[-1], 1, 1)
+            self.evenness = nn.Linear(self.encoder.widths[-1], 1)
 
     def forward(self, luma: Tensor, hints: Tensor | None = None) -> Painting:
         """Predict chroma and a palette.
@@ -282,22 +283,24 @@ class Generator(nn.Module):
         painted = head + self.config.mean * mean
         if self.config.even:
             of_head, of_mean = self.config.even
-            evenness = self.evenness(deepest).float().sigmoid()  # N×1×H/32×W/32
-            evenness = F.interpolate(evenness, scale_factor=STRIDE // 2, mode="bilinear")
-            painted = torch.lerp(painted, of_head * head + of_mean * mean, evenness)
+            evenness = self.evenness(deepest.mean((2, 3))).float().sigmoid()
+            even = of_head * head + of_mean * mean
+            painted = torch.lerp(painted, even, evenness[..., None, None])
         return painted.clamp(-0.5, 0.5)
 
-    def features(self, luma: Tensor) -> Tensor:
-        """What the encoder sees at stride 16, for comparing places of photographs.
+    def features(self, luma: Tensor, stride: int = 16) -> Tensor:
+        """What the encoder sees, for comparing places of photographs.
 
         Args:
             luma: float N×1×H×W in [0, 1].
+            stride: 2, 4, 8, 16 or 32.
 
         Returns:
-            Float N×C×⌈H/16⌉×⌈W/16⌉.
+            Float N×C×⌈H/stride⌉×⌈W/stride⌉.
         """
         height, width = luma.shape[-2:]
-        return self.encoder(self._input(luma, None))[3][..., : -(-height // 16), : -(-width // 16)]
+        seen = self.encoder(self._input(luma, None))[STRIDES.index(stride)]
+        return seen[..., : -(-height // stride), : -(-width // stride)]
 
     def _input(self, luma: Tensor, hints: Tensor | None) -> Tensor:
         height, width = luma.shape[-2:]

@@ -57,10 +57,11 @@ class Recipe:
     critic_turn: int = 1  # steps of the critic at most, between two of the generator
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
-    even: tuple[float, float] | None = (0.4, 1.05)  # factors on head and palette's mean where
-    # detail would stain (stages/blend.py): as colourful as what the GAN leaves, half the stains
-    even_steps: int = 400  # twice as many change nothing
-    even_rate: float = 2e-3
+    # Factors on the head that the GAN left and on the palette's mean (stages/blend.py):
+    detailed: tuple[float, float] = (1.4, 0.5)  # in photographs that need detail, as fur does
+    even: tuple[float, float] | None = (0.42, 1.06)  # where detail does harm: half the stains
+    even_steps: int = 400  # each a batch, to tell sets apart; twice as many tell little better
+    even_rate: float = 2e-2  # of a single linear layer
 
     metrics: tuple[str, ...] = (
         "psnr",
@@ -125,6 +126,7 @@ RECIPES = {
             critic_turn=1000,  # no bound
             critic_threshold=0.65,  # fastai's examples' value
             gan_average=0.0,  # the weights of the last step
+            detailed=(1.0, 0.0),
             even=None,
         ),
         # A handful of photographs, about a minute: shows that the chain works, not a good colour.

@@ -127,6 +127,10 @@ class Run:
         return self.stage("gan") / "unblended"
 
     @property
+    def evenness(self) -> Path:
+        return self.stage("gan") / "evenness.csv"
+
+    @property
     def fakes(self) -> Path:
         return self.folder / "fakes"
 
