@@ -2,8 +2,8 @@
 
     python -m benchmarks.mixtures RUN [--mix 1 0.7 ...] [--set general] [--photographs 200]
 
-Each mixture is two factors, on the chroma of the bundled weights' head and on the mean of their
-palette, the same everywhere; the last row is that which their evenness chooses for each place.
+Each mixture is two factors, on the chroma of the bundled weights' head as the GAN left it, and on
+the mean of their palette; the last row is that which their evenness chooses for each photograph.
 Prints for each PSNR above grey's, colourfulness of the truth's, stains, LPIPS and KID of grey's,
 and what is seen: the probability that an ImageNet ResNet-18 gives what it names the true
 photograph, as a share of what lies between grey and true.
@@ -21,10 +21,13 @@ from colouriser import Colouriser
 from colouriser.hub import find, load
 from train.measure.evaluate import colour_all, photographs
 from train.measure.metrics import Metrics
+from train.recipes import RECIPES
 from train.run import Run, spaced
 from train.stages.blend import blend
 
 SIZE = 256
+RECIPE = RECIPES["cpu"]
+BUNDLED_HEAD = RECIPE.detailed[0]  # factor that is in the bundled weights' head
 
 
 def probabilities(metrics: Metrics, images: list[Image.Image]) -> Tensor:
@@ -58,12 +61,12 @@ def main() -> None:
     greys = [truth.convert("L").convert("RGB") for truth in truths]
     grey, low, high = metrics(greys), seen(greys), seen(truths)
     models = {
-        f"{head} | {mean}": blend(bundled, head, mean)
-        for head, mean in options.mix or [(1.0, bundled.config.mean), bundled.config.even]
+        f"{head} | {mean}": blend(bundled, head / BUNDLED_HEAD, mean)
+        for head, mean in options.mix or [RECIPE.detailed, RECIPE.even]
     }
     print("| head | mean | PSNR | colourfulness | stains | LPIPS | KID | seen |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, model in (models | {"by place | ": bundled}).items():
+    for name, model in (models | {"by photograph | ": bundled}).items():
         outputs = colour_all(Colouriser(model), truths, SIZE)
         scores = metrics(outputs)
         print(
