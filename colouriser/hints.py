@@ -25,8 +25,8 @@ from .settings import shown
 MOST = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
 LARGEST = 9  # side of a patch in pixels of the small copy; the generator has seen none larger
 RADIUS = 0.01  # of the photograph's shorter side, unless a hint says otherwise
-NEAR = 0.19  # how far a correction reaches, as a share of the side: across a thing, …
-ALIKE, SAME = 0.15, 0.03  # … to where luma, and chroma as it was predicted, differ by so much
+NEAR = 0.21  # how far a correction reaches, as a share of the side: across a thing, …
+ALIKE, SAME = 0.16, 0.032  # … to where luma, and chroma as it was predicted, differ by so much
 WITHIN = 16 / 255  # chroma that the eye takes for one colour
 APART = 24 / 255  # of two suggestions, which a person should tell from each other
 FARTHEST = 1e6  # pixels; no photograph is larger
