@@ -268,6 +268,8 @@ class Generator(nn.Module):
                 palette = self.palette(x).float()
         chroma = torch.tanh(self.head(x).float()) / 2
         if self.config.mean or self.config.even:
+            if self.config.even and hints is not None:  # a hint must not change it: it is of all
+                deepest = self.encoder(self._input(luma, None))[-1]
             chroma = self._mix(chroma, palette, deepest)
         return Painting(
             chroma[..., : (height + 1) // 2, : (width + 1) // 2],
@@ -275,7 +277,8 @@ class Generator(nn.Module):
         )
 
     def _mix(self, head: Tensor, palette: Tensor, deepest: Tensor) -> Tensor:
-        """What is painted, of the head's chroma N×2×H/2×W/2 and the palette's mean."""
+        """What is painted, of the head's chroma N×2×H/2×W/2 and the palette's mean; `deepest` are
+        the encoder's features without hints."""
         shares = palette.movedim(1, 3).softmax(3)  # N×H/4×W/4×K: faster with the cells last
         # Detached: a palette says what is likely, and learns that from its own loss alone.
         mean = (shares.detach() @ self.cells).movedim(3, 1)

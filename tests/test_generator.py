@@ -121,6 +121,20 @@ def test_the_evenness_chooses_between_two_mixtures(size: tuple[int, int]) -> Non
             assert torch.allclose(both(luma).chroma, expected, atol=1e-6)
 
 
+def test_hints_do_not_change_the_evenness() -> None:
+    torch.manual_seed(0)
+    generator = Generator(GeneratorConfig(decoder=SMALL, even=(0.0, 0.0))).eval()
+    head = Generator(GeneratorConfig(decoder=SMALL)).eval()
+    head.load_state_dict({name: generator.state_dict()[name] for name in head.state_dict()})
+    luma, hints = torch.rand(1, 1, 64, 64), torch.zeros(1, 3, 64, 64)
+    hints[:, :, 20:24, 20:24] = torch.tensor([0.2, -0.1, 1]).view(3, 1, 1)
+    with torch.inference_mode():
+        without, given = (
+            (generator(luma, h).chroma / head(luma, h).chroma).median() for h in (None, hints)
+        )
+    assert torch.allclose(without, given, atol=1e-4)
+
+
 def test_hints_change_what_is_painted_and_none_are_zeros() -> None:
     torch.manual_seed(0)
     generator = Generator(GeneratorConfig(decoder=SMALL)).eval()

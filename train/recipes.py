@@ -59,8 +59,8 @@ class Recipe:
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
     # Factors on the head that the GAN left and on the palette's mean (stages/blend.py):
     detailed: tuple[float, float] = (1.4, 0.5)  # in photographs that need detail, as fur does
-    even: tuple[float, float] | None = (0.42, 1.06)  # where detail does harm: half the stains
-    even_steps: int = 400  # each a batch, to tell sets apart; twice as many tell little better
+    even: tuple[float, float] | None = (0.42, 1.06)  # where detail does harm: it stains
+    even_steps: int = 400  # each a batch, to tell sets apart: half of our photographs, once
     even_rate: float = 2e-2  # of a single linear layer
 
     metrics: tuple[str, ...] = (

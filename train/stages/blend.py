@@ -1,4 +1,4 @@
-"""How much of the generator's head and of its palette's mean is painted, and where.
+"""How much of the generator's head and of its palette's mean is painted, in which photograph.
 
 The head, which the critic teaches to be bold, has the detail; the palette's mean errs less
 (colouriser/generator.py). The GAN begins with a recipe's factors. At its end two mixtures are
