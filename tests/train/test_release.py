@@ -64,7 +64,8 @@ def other(run: Path, tmp_path: Path) -> Path:
     """The same run with another generator."""
     folder = tmp_path / "other"
     shutil.copytree(run, folder, symlinks=True)
-    shutil.copyfile(run / "generator" / WEIGHTS, folder / "gan" / WEIGHTS)
+    for name in (WEIGHTS, CONFIG):
+        shutil.copyfile(run / "generator" / name, folder / "gan" / name)
     return folder
 
 
