@@ -43,7 +43,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"(torch|fastai)\.")
     recipe = dataclasses.replace(RECIPES[options.recipe], workers=0)
     size = options.size or recipe.generator_size
-    loaders = pair_loaders(recipe, Run(options.run), size)
+    loaders = pair_loaders(recipe, Run(options.run), size, recipe.batch)
     device = loaders.device
     batches = [_plain(batch) for batch, _ in zip(loaders.train, range(2), strict=False)]
     layout = torch.channels_last

@@ -19,6 +19,9 @@ class Recipe:
     stored_size: int = 256  # shorter side of the prepared photographs; the size of the metrics
     batch: int = 16  # fits any machine; larger ones learn less per photograph on few photographs
     workers: int = 1  # processes that decode photographs; two cores have none to spare for more
+    resident: bool = False  # photographs in the device's memory, where crops are cut too: for GPUs,
+    # which learn faster than processors decode (data/resident.py); with several processes never
+    rounds: int = 1  # how often an epoch shows the photographs, if they are resident
     smallest_crop: float = 0.5  # share of a photograph; smaller ones show fur without the animal
     aged: float = 0.4  # share of grey photographs that are worn (data/aging.py)
     bfloat16: bool = True  # two to three times the speed, where the processor has it
@@ -44,6 +47,7 @@ class Recipe:
     real_label: float = 0.9  # one-sided label smoothing (Salimans et al. 2016)
 
     gan_size: int = 192
+    gan_batch: int = 16
     gan_mix: tuple[float, float] = (0.45, 0.7)  # factors on head and palette's mean in what it is
     # about (colouriser/generator.py): so it begins with the better of both (docs/results.md)
     gan_epochs: int = 3
@@ -88,19 +92,23 @@ RECIPES = {
             small_epochs=0,
             generator_rate=5e-4,  # half: what is known should not be lost
         ),
-        # One GPU with 16 GB, planned for half an hour; not run yet for want of a GPU.
+        # One GPU with 24 GB and 16 cores: some minutes (docs/training.md says what of it was run).
         Recipe(
             "gpu",
-            model=GeneratorConfig(encoder="resnet34"),  # a GPU hardly notices
-            batch=32,
-            workers=8,  # a GPU is faster than one process decodes
+            batch=128,  # a GPU waits for Python with less
+            workers=16,
+            resident=True,
+            rounds=3,  # what is measured after an epoch takes half as long as a round
+            generator_epochs=6,  # 18 rounds; of 72, those from the 13th on taught the photographs
+            # by heart: on others PSNR fell (docs/results.md)
+            small_epochs=3,
+            small_size=160,
             generator_size=224,
-            generator_epochs=30,
-            small_epochs=15,
-            fakes=None,
+            generator_rate=2e-3,  # for the larger batch
+            gan_batch=64,
             gan_size=224,
-            gan_epochs=16,
-            watched=400,
+            gan_rate=1.5e-4,
+            gan_critic_rate=1.5e-3,
         ),
         # The original project's schedule and kind of critic, to compare with.
         Recipe(
@@ -136,6 +144,7 @@ RECIPES = {
             imagenet=False,  # no download
             stored_size=96,
             batch=4,
+            gan_batch=4,
             workers=0,  # starting a process takes longer than decoding
             bfloat16=False,
             generator_size=64,

@@ -6,7 +6,6 @@ be obeyed, as far as the thing goes and no farther.
 """
 
 import math
-import random
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,8 @@ from fastai.callback.core import Callback
 from torch import Tensor
 
 from colouriser import colour
+
+MOST_THINGS = 3  # in a photograph that change colour
 
 
 @dataclass(frozen=True)
@@ -29,56 +30,77 @@ class HintConfig:
     strongest: float = 0.25  # chroma of a thing that was recoloured
 
 
-def draw_hints(
-    luma: Tensor, chroma: Tensor, config: HintConfig, draw: random.Random
-) -> tuple[Tensor, Tensor]:
-    """Draw hints for photographs.
+def draw_hints(luma: Tensor, chroma: Tensor, config: HintConfig) -> tuple[Tensor, Tensor]:
+    """Draw hints for photographs, all at once: torch's random numbers decide.
 
     Args:
         luma: float N×1×H×W in [0, 1].
         chroma: float N×2×H×W (Cb, Cr), the true one.
         config: see there.
-        draw: decides.
 
     Returns:
         Hints N×3×H×W (see `Generator.forward`), and the chroma that is true with them.
     """
-    chroma, hints = chroma.clone(), chroma.new_zeros(len(chroma), 3, *chroma.shape[2:])
-    for index in range(len(chroma)):
-        if draw.random() >= config.share:
-            continue
-        count = round(math.exp(draw.uniform(0, math.log(config.most))))
-        places = [_patch(chroma.shape[2:], config, draw) for _ in range(count)]
-        if draw.random() < config.recoloured:
-            for rows, columns in places[: draw.randint(1, 3)]:
-                _recolour(luma[index], chroma[index], rows.start, columns.start, config, draw)
-        for rows, columns in places:
-            hints[index, :2, rows, columns] = chroma[index, :, rows, columns].mean((1, 2), True)
-            hints[index, 2, rows, columns] = 1
-    return hints, chroma
+    (photographs, _, height, width), device = chroma.shape, chroma.device
+    hinted = torch.rand(photographs, device=device) < config.share
+    count = torch.exp(torch.rand(photographs, device=device) * math.log(config.most)).round()
+    asked = hinted[:, None] & (torch.arange(config.most, device=device) < count[:, None])
+    places = photographs, config.most
+    side = torch.randint(1, config.largest + 1, places, device=device).clamp(max=min(height, width))
+    top = (torch.rand(places, device=device) * (height - side + 1)).long()
+    left = (torch.rand(places, device=device) * (width - side + 1)).long()
 
+    chroma = chroma.clone()
+    recoloured = hinted & (torch.rand(photographs, device=device) < config.recoloured)
+    things = torch.randint(1, MOST_THINGS + 1, (photographs,), device=device)
+    for thing in range(min(MOST_THINGS, config.most)):
+        own = (recoloured & asked[:, thing] & (thing < things)).nonzero()[:, 0]
+        if len(own):
+            chroma[own] = _recolour(
+                luma[own], chroma[own], top[own, thing], left[own, thing], config
+            )
 
-def _patch(size: torch.Size, config: HintConfig, draw: random.Random) -> tuple[slice, slice]:
-    side = draw.randint(1, config.largest)
-    top, left = (draw.randint(0, max(0, length - side)) for length in size)
-    return slice(top, top + side), slice(left, left + side)
+    # Pixels of all patches, N×P×side×side, of which a smaller patch has some only.
+    step = torch.arange(config.largest, device=device)
+    of_patch = step < side[..., None]
+    inside = of_patch[..., :, None] & of_patch[..., None, :] & asked[..., None, None]
+    rows = (top[..., None] + step).clamp(max=height - 1)
+    columns = (left[..., None] + step).clamp(max=width - 1)
+    pixels = rows[..., :, None] * width + columns[..., None, :]
+    values = chroma.flatten(2).gather(2, pixels.flatten(1)[:, None].expand(-1, 2, -1))
+    values = values.view(photographs, 2, *pixels.shape[1:]) * inside[:, None]
+    means = values.sum((3, 4)) / side[:, None] ** 2  # N×2×P
+    # Where patches overlap, the last one counts.
+    patch = torch.arange(config.most, device=device).view(1, -1, 1, 1)
+    patch = torch.where(inside, patch, -1)
+    last = torch.full((photographs, height * width), -1, device=device)
+    last.scatter_reduce_(1, pixels.flatten(1), patch.flatten(1), "amax")
+    there = last >= 0
+    shown = means.gather(2, last.clamp(min=0)[:, None].expand(-1, 2, -1)) * there[:, None]
+    hints = torch.cat([shown, there[:, None].to(shown.dtype)], 1)
+    return hints.view(photographs, 3, height, width), chroma
 
 
 def _recolour(
-    luma: Tensor, chroma: Tensor, row: int, column: int, config: HintConfig, draw: random.Random
-) -> None:
-    """Move the chroma 2×H×W of the thing at a place to another, where RGB has it; in place."""
-    _, height, width = chroma.shape
-    angle, strength = draw.uniform(0, 2 * math.pi), draw.uniform(0, config.strongest)
-    other = chroma.new_tensor([math.cos(angle), math.sin(angle)]) * strength
-    shift = (other - chroma[:, row, column]).view(2, 1, 1)
-    unlike = (chroma - chroma[:, row, column, None, None]).square().sum(0) / config.likeness**2
-    y = torch.arange(height, device=chroma.device).sub(row).square().view(-1, 1)
-    x = torch.arange(width, device=chroma.device).sub(column).square()
-    reach = draw.uniform(*config.reach) * max(height, width)
-    chroma += shift * torch.exp(-(unlike + (y + x) / reach**2) / 2)
-    rgb = colour.merge(luma[None], chroma[None])
-    chroma.copy_(colour.split(rgb)[1][0])
+    luma: Tensor, chroma: Tensor, row: Tensor, column: Tensor, config: HintConfig
+) -> Tensor:
+    """Chroma N×2×H×W with the thing at a place of each (N rows, N columns) in another colour, where
+    RGB has it."""
+    (photographs, _, height, width), device = chroma.shape, chroma.device
+
+    def draw(low: float, high: float) -> Tensor:
+        return torch.rand(photographs, device=device) * (high - low) + low
+
+    angle, strength = draw(0, 2 * math.pi), draw(0, config.strongest)
+    other = torch.stack([angle.cos(), angle.sin()], 1) * strength[:, None]
+    here = chroma[torch.arange(photographs, device=device), :, row, column]
+    unlike = (chroma - here[..., None, None]).square().sum(1) / config.likeness**2
+    y = (torch.arange(height, device=device) - row[:, None]).square()
+    x = (torch.arange(width, device=device) - column[:, None]).square()
+    reach = draw(*config.reach).view(-1, 1, 1) * max(height, width)
+    share = torch.exp(-(unlike + (y[:, :, None] + x[:, None]) / reach**2) / 2)
+    moved = chroma + (other - here)[..., None, None] * share[:, None]
+    return colour.split(colour.merge(luma, moved))[1]
 
 
 class Hints(Callback):
@@ -94,7 +116,6 @@ class Hints(Callback):
             return
         luma = self.x
         _, chroma = colour.split(self.y)
-        draw = random.Random(random.getrandbits(32))
-        hints, chroma = draw_hints(luma, chroma, self.config, draw)
+        hints, chroma = draw_hints(luma, chroma, self.config)
         self.learn.xb = (luma, hints)
         self.learn.yb = (colour.merge(luma, chroma),)

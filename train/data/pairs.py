@@ -9,6 +9,7 @@ from fastai.callback.core import Callback
 from fastai.data.block import CategoryBlock, DataBlock
 from fastai.data.core import DataLoaders
 from fastai.data.transforms import ColReader, IndexSplitter
+from fastai.torch_core import default_device, num_distrib
 from fastai.vision.augment import FlipItem, RandomResizedCrop, RandTransform
 from fastai.vision.core import PILImageBW
 from fastai.vision.data import ImageBlock
@@ -20,18 +21,23 @@ from colouriser import colour
 from ..recipes import Recipe
 from ..run import Pair, Run, spaced
 from .aging import age
+from .resident import ResidentLoader
 
 GENERATED, REAL = "generated", "real"
 
 
-def pair_loaders(recipe: Recipe, run: Run, size: int) -> DataLoaders:
+def pair_loaders(recipe: Recipe, run: Run, size: int, batch: int) -> DataLoaders:
     """Batches of (grey, colour) photographs: crops of the same place, size × size, in [0, 1].
 
     Of the training split, a share of the grey ones is worn like old photographs.
     """
+    if recipe.resident and num_distrib() <= 1:
+        device = default_device()
+        loaders = [ResidentLoader(recipe, run, s, size, batch, device) for s in ("train", "valid")]
+        return DataLoaders(*loaders, device=device)
     rows = [(run.grey(p.name), run.colour(p.name), p.split, p.weight) for p in _pairs(run)]
     blocks = (ImageBlock(PILImageBW), ImageBlock)
-    return _loaders(recipe, blocks, _frame(rows), size, recipe.batch, [Age(recipe.aged)])
+    return _loaders(recipe, blocks, _frame(rows), size, batch, [Age(recipe.aged)])
 
 
 def critic_loaders(recipe: Recipe, run: Run, size: int) -> DataLoaders:
@@ -41,7 +47,7 @@ def critic_loaders(recipe: Recipe, run: Run, size: int) -> DataLoaders:
     fake = _frame([(run.fake(p.name), GENERATED, p.split, 1.0) for p in pairs])
     frame = concat([real, fake], ignore_index=True)
     blocks = (ImageBlock, CategoryBlock(vocab=[GENERATED, REAL]))
-    return _loaders(recipe, blocks, frame, size, 2 * recipe.batch, [])
+    return _loaders(recipe, blocks, frame, size, 2 * recipe.gan_batch, [])
 
 
 class Grow(Callback):
@@ -54,6 +60,9 @@ class Grow(Callback):
     def before_epoch(self) -> None:
         size = self.small if self.epoch < self.epochs else self.large
         loader = getattr(self.dls.train, "dl", self.dls.train)  # within that of several processes
+        if isinstance(loader, ResidentLoader):
+            loader.size = size
+            return
         for crop in loader.after_item.fs:
             if isinstance(crop, RandomResizedCrop):
                 crop.size = (size, size)

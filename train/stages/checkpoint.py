@@ -18,6 +18,7 @@ from colouriser.files import write_atomically
 from ..run import TrainingError
 
 MODEL, OPTIMISER = "model.", "optimiser."
+KEPT = {"step", "exp_avg", "exp_avg_sq"}  # by AdamW, of each parameter
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def save_checkpoint(learner: Learner, path: Path, notes: Notes) -> None:
     """Write the model, the optimiser's state and notes, atomically."""
     model = getattr(learner.model, "module", learner.model)  # within that of several processes
     state = {MODEL + name: value for name, value in model.state_dict().items()}
-    for index, values in enumerate(learner.opt.state_dict()["state"]):
+    for index, values in learner.opt.state_dict()["state"].items():
         for key, value in values.items():
             state[f"{OPTIMISER}{index}.{key}"] = torch.as_tensor(value)
     state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
@@ -70,13 +71,16 @@ def load_checkpoint(learner: Learner, path: Path) -> Notes:
     learner.model.to(learner.dls.device)  # fastai would move the model later, but never this state
     learner.create_opt()
     values = learner.opt.state_dict()
-    parameters = [p for group in learner.opt.param_lists for p in group]
-    for index, (own, parameter) in enumerate(zip(values["state"], parameters, strict=True)):
+    values["state"] = {}
+    for index, parameter in enumerate(p for group in learner.opt.param_lists for p in group):
         stored = _under(f"{OPTIMISER}{index}.", state)
-        for name, value in stored.items():
-            if value.ndim and value.shape != parameter.shape:
-                raise _refusal(path, ValueError(f"the optimiser's {name} has another shape"))
-            own[name] = value.to(learner.dls.device) if value.ndim else value.item()
+        if stored and stored.keys() != KEPT:
+            raise _refusal(path, ValueError("its optimiser is another"))
+        shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+        if any(value.shape != shapes[name] for name, value in stored.items()):
+            raise _refusal(path, ValueError("a value of the optimiser has another shape"))
+        if stored:  # it has none of a network whose turn has not come
+            values["state"][index] = stored
     learner.opt.load_state_dict(values)
     return notes
 

@@ -22,7 +22,7 @@ from ..recipes import Recipe
 from ..run import Run, TrainingError, spaced
 from .features import Features
 from .generator import imagenet
-from .loop import Autocast, EpochRecord, Scores, train
+from .loop import Autocast, EpochRecord, Scores, adam, train
 
 
 class PatchCritic(nn.Module):
@@ -139,6 +139,7 @@ def train_critic(recipe: Recipe, run: Run, encoder_weights: Path | None = None) 
         loaders,
         new_critic(recipe, encoder_weights).to(memory_format=torch.channels_last),
         loss_func=CriticError(recipe.real_label),
+        opt_func=adam(),
         metrics=accuracy_thresh_expand,
         cbs=[SameLuma(), *([Autocast()] if recipe.bfloat16 else [])],
     )

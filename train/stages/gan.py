@@ -17,7 +17,6 @@ fastai's GANTrainer runs it. What can go wrong with it in fastai 2.8, and what i
 - The loss reaches both networks without the wrapper that several processes put around the model.
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,6 @@ import torch
 from fastai.callback.core import Callback
 from fastai.callback.schedule import ParamScheduler, SchedCos, SchedNo, combine_scheds
 from fastai.learner import Learner
-from fastai.optimizer import Adam
 from fastai.torch_core import set_seed
 from fastai.vision.gan import GANLoss, GANModule, GANTrainer
 from torch import Tensor, nn
@@ -45,7 +43,7 @@ from .critic import CriticError, new_critic
 from .distributed import is_first
 from .features import Features, perceptual_distance
 from .generator import Watch, halves, imagenet, painting_error
-from .loop import Autocast, Averaged, EpochRecord, Scores, move_average, train
+from .loop import Autocast, Averaged, EpochRecord, Scores, adam, move_average, train
 from .losses import PaintingError, colourfulness
 
 
@@ -86,7 +84,7 @@ class Game(GANLoss):
         self.reset_averages()
 
     def reset_averages(self) -> None:
-        self.sums: Scores = {}
+        self.sums: dict[str, Tensor] = {}  # a GPU would be waited for at each number
         self.steps = {"generator": 0, "critic": 0}
 
     def generator(self, output: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
@@ -124,14 +122,14 @@ class Game(GANLoss):
     def averages(self) -> Scores:
         """Mean of each value over the steps it was computed in, and the number of steps."""
         sides = {"critic_loss": "critic", "critic_accuracy": "critic"}
-        means = {k: v / self.steps[sides.get(k, "generator")] for k, v in self.sums.items()}
+        means = {k: v.item() / self.steps[sides.get(k, "generator")] for k, v in self.sums.items()}
         return means | {f"{side}_steps": count for side, count in self.steps.items()}
 
     def _count(self, side: str, values: dict[str, Tensor]) -> None:
         if torch.is_grad_enabled():  # not in validation
             self.steps[side] += 1
             for name, value in values.items():
-                self.sums[name] = self.sums.get(name, 0.0) + value.item()
+                self.sums[name] = self.sums.get(name, 0.0) + value.detach()
 
 
 class OneAtATime(Callback):
@@ -192,7 +190,7 @@ def gan_learner(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -
         raise TrainingError(f"{run.folder} has no generator; run the generator step first")
     generator = blend(load(find(run.stage("generator"))), *recipe.gan_mix)
     gan = Gan(generator, trained_critic(recipe, run, encoder_weights))
-    loaders = pair_loaders(recipe, run, recipe.gan_size)
+    loaders = pair_loaders(recipe, run, recipe.gan_size, recipe.gan_batch)
     features = None
     if recipe.perceptual_weight:
         features = Features(imagenet(recipe.model.encoder, encoder_weights))
@@ -202,7 +200,7 @@ def gan_learner(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -
         gan.to(memory_format=torch.channels_last),
         loss_func=Game(recipe, gan, painting_error(recipe, run, generator), features),
         splitter=lambda gan: [*halves(gan.generator.generator), list(gan.critic.parameters())],
-        opt_func=partial(Adam, mom=0.5, sqr_mom=0.999, eps=1e-8),
+        opt_func=adam(mom=0.5),
         wd=0.0,
         cbs=[
             GANTrainer(gen_first=True, switch_eval=True),  # the idle network in eval mode

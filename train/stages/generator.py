@@ -32,7 +32,7 @@ from ..measure.metrics import Metrics
 from ..recipes import Recipe
 from ..run import Run, TrainingError, spaced
 from .distributed import is_first
-from .loop import Autocast, Averaged, EpochRecord, MoveAverage, Scores, train
+from .loop import Autocast, Averaged, EpochRecord, MoveAverage, Scores, adam, train
 from .losses import ChromaError, PaintingError, PaletteError
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def train_generator(
         TrainingError: `start` is not of the recipe's architecture; see also `imagenet`.
     """
     set_seed(recipe.seed)
-    loaders = pair_loaders(recipe, run, recipe.generator_size)
+    loaders = pair_loaders(recipe, run, recipe.generator_size, recipe.batch)
     generator = Generator(recipe.model)
     if not run.checkpoint("generator").exists():
         shutil.rmtree(run.fakes, ignore_errors=True)  # of another generator
@@ -71,6 +71,7 @@ def train_generator(
         model,
         loss_func=painting_error(recipe, run, generator),
         splitter=lambda model: halves(model.network),
+        opt_func=adam(),
         wd=0.01,
         cbs=[
             SameLuma(),

@@ -5,12 +5,16 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from fastai.callback.core import Callback
 from fastai.learner import Learner
+from fastai.optimizer import OptimWrapper
 from fastai.torch_core import set_seed
 from torch import Tensor, nn
+from torch.optim import AdamW
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from colouriser import Generator
 from colouriser.generator import has_bfloat16
@@ -54,15 +58,18 @@ class Averaged(nn.Module):
         return self.network(*inputs)
 
 
-@torch.no_grad()
 def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the average of a network's weights a step toward the network."""
-    new = network.state_dict()
-    for name, value in average.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(new[name], 1 - decay)
-        else:
-            value.copy_(new[name])
+    parameters = zip(average.parameters(), network.parameters(), strict=True)
+    buffers = zip(average.buffers(), network.buffers(), strict=True)
+    moved = [pair for pair in (*parameters, *buffers) if pair[0].is_floating_point()]
+    get_ema_multi_avg_fn(decay)([pair[0] for pair in moved], [pair[1] for pair in moved], 0)
+
+
+def adam(mom: float = 0.9) -> partial:
+    """torch's AdamW as fastai's `opt_func`: one operation for all weights, where fastai's own has
+    eight for each, which is half of a step's time on a GPU."""
+    return partial(OptimWrapper, opt=AdamW, betas=(mom, 0.999), fused=True)
 
 
 class MoveAverage(Callback):
