@@ -1,9 +1,11 @@
 """What the shares of head and palette change: photographs of a run coloured with several mixtures.
 
     python -m benchmarks.mixtures RUN [--mix 1 0.7 ...] [--set general] [--photographs 200]
+        [--unblended FOLDER]
 
-Each mixture is two factors, on the chroma of the bundled weights' head as the GAN left it, and on
-the mean of their palette; the last row is that which their evenness chooses for each photograph.
+Each mixture is two factors, on the chroma of the head as the GAN left it, and on the mean of the
+palette: of the bundled weights, or of those in a run's gan/unblended. With the bundled ones, the
+last row is what their evenness chooses for each photograph.
 Prints for each PSNR above grey's, colourfulness of the truth's, stains, LPIPS and KID of grey's,
 and what is seen: the probability that an ImageNet ResNet-18 gives what it names the true
 photograph, as a share of what lies between grey and true.
@@ -47,8 +49,12 @@ def main() -> None:
     parser.add_argument("--split", choices=["train", "valid", "test"], default="valid")
     parser.add_argument("--set", default="general", help="of which photographs")
     parser.add_argument("--photographs", type=int, default=200)
+    parser.add_argument(
+        "--unblended", type=Path, help="what a GAN left; the bundled weights if not"
+    )
     options = parser.parse_args()
-    run, bundled = Run(options.run), load(find(None))
+    run, model = Run(options.run), load(find(options.unblended))
+    own = 1.0 if options.unblended else BUNDLED_HEAD
     names = [pair.name for pair in run.pairs(options.split) if pair.set == options.set]
     truths = photographs(run, spaced(names, options.photographs), SIZE)
     metrics = Metrics(truths, ("psnr", "colourfulness", "stains", "lpips", "kid", "agreement"))
@@ -61,13 +67,15 @@ def main() -> None:
     greys = [truth.convert("L").convert("RGB") for truth in truths]
     grey, low, high = metrics(greys), seen(greys), seen(truths)
     models = {
-        f"{head} | {mean}": blend(bundled, head / BUNDLED_HEAD, mean)
+        f"{head} | {mean}": blend(model, head / own, mean)
         for head, mean in options.mix or [RECIPE.detailed, RECIPE.even]
     }
+    if not options.unblended:
+        models["by photograph | "] = model
     print("| head | mean | PSNR | colourfulness | stains | LPIPS | KID | seen |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, model in (models | {"by photograph | ": bundled}).items():
-        outputs = colour_all(Colouriser(model), truths, SIZE)
+    for name, mixture in models.items():
+        outputs = colour_all(Colouriser(mixture), truths, SIZE)
         scores = metrics(outputs)
         print(
             f"| {name} | {scores['psnr'] - grey['psnr']:+.2f} dB "
