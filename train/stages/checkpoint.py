@@ -80,7 +80,11 @@ def load_checkpoint(learner: Learner, path: Path) -> Notes:
         if any(value.shape != shapes[name] for name, value in stored.items()):
             raise _refusal(path, ValueError("a value of the optimiser has another shape"))
         if stored:  # it has none of a network whose turn has not come
-            values["state"][index] = stored
+            # Laid out in memory as the parameter is: a fused AdamW goes through both as they lie.
+            values["state"][index] = {
+                name: torch.empty_like(parameter).copy_(value) if name != "step" else value
+                for name, value in stored.items()
+            }
     learner.opt.load_state_dict(values)
     return notes
 
