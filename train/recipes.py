@@ -47,7 +47,7 @@ class Recipe:
     real_label: float = 0.9  # one-sided label smoothing (Salimans et al. 2016)
 
     gan_size: int = 192
-    gan_batch: int = 16
+    gan_batch: int = 16  # photographs; stage 2 shows as many real ones and as many generated
     gan_mix: tuple[float, float] = (0.45, 0.7)  # factors on head and palette's mean in what it is
     # about (colouriser/generator.py): so it begins with the better of both (docs/results.md)
     gan_epochs: int = 3

@@ -13,7 +13,7 @@ from colouriser import Colouriser, colour
 from train.data.pairs import pair_loaders
 from train.measure.evaluate import photographs
 from train.recipes import RECIPES
-from train.run import Run, read_csv, write_csv
+from train.run import Run, TrainingError, read_csv, write_csv
 from train.stages.critic import train_critic
 from train.stages.gan import train_gan
 from train.stages.generator import train_generator
@@ -83,3 +83,17 @@ def test_all_stages_learn_from_it(run: Path, tmp_path: Path) -> None:
     losses = [float(row["train_loss"]) for row in read_csv(own.history("generator"))]
     assert losses[-1] < losses[0]
     Colouriser.load(own.stage("gan"))
+
+
+def test_too_many_photographs_for_the_memory_are_a_clear_error(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("colour", "grey", "pairs.csv"):
+        (tmp_path / name).symlink_to(run / name)
+
+    def full(*_: object, **__: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "empty", full)
+    with pytest.raises(TrainingError, match=r"photographs take .* GB of the GPU's memory"):
+        batches(Run(tmp_path))

@@ -68,7 +68,7 @@ def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
 
 def adam(mom: float = 0.9) -> partial:
     """torch's AdamW as fastai's `opt_func`: one operation for all weights, where fastai's own has
-    eight for each, which is half of a step's time on a GPU."""
+    several for each, and a GPU waits for Python to ask for each."""
     return partial(OptimWrapper, opt=AdamW, betas=(mom, 0.999), fused=True)
 
 
