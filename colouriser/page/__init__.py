@@ -2,7 +2,7 @@
 
 `serve` loads a model and serves it. The other rooms: studio (the engine), one, many and about (a
 tab each), viewer (our own component), api (for programs), keep (what is kept, how long), head (what
-links show), words (texts in each language).
+links show), words (texts in each language), quick (gradio's import).
 """
 
 import html
@@ -15,13 +15,16 @@ from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio reads it
 from . import keep  # isort: skip  # before gradio too: it claims the folder for its files
+from .quick import no_stubs
+
+with no_stubs():
+    import gradio as gr
 
 with suppress(ImportError):
     import spaces  # noqa: F401  # of ZeroGPU, which wants it before torch
 
 from pathlib import Path
 
-import gradio as gr
 import torch
 from PIL import Image
 from starlette.middleware import Middleware
