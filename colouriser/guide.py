@@ -91,8 +91,8 @@ def _bands(
     if large:
         tops |= {int(change) + 1 for change in low.diff().nonzero()}
     for top, bottom in pairwise([*sorted(tops), height]):
-        above = slice(int(low[top]), int(low[top]) + 1) if large else low[top:bottom]
-        ends = columns[:, above], columns[:, 1:][:, above]
+        above = low[top : top + 1] if large else low[top:bottom]
+        ends = columns.index_select(1, above), columns.index_select(1, above + 1)
         band = torch.lerp(*ends, weight[top:bottom, None])
         yield top, bottom, band[:2], band[2:]
 
