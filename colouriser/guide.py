@@ -86,15 +86,16 @@ def _bands(
     padded = F.pad(coefficients, (0, 1, 0, 1), mode="replicate")
     columns = torch.lerp(padded[:, :, low], padded[:, :, low + 1], weight)  # 4×(h + 1)×width
     low, weight = _positions(coefficients.shape[1], height)
-    tops = set(range(0, height, max(1, BAND // width)))
     large = height >= LARGE * coefficients.shape[1]
+    band = BAND if large else BAND // 2  # where many rows of coefficients take room in it too
+    tops = set(range(0, height, max(1, band // width)))
     if large:
         tops |= {int(change) + 1 for change in low.diff().nonzero()}
     for top, bottom in pairwise([*sorted(tops), height]):
         above = low[top : top + 1] if large else low[top:bottom]
         ends = columns.index_select(1, above), columns.index_select(1, above + 1)
-        band = torch.lerp(*ends, weight[top:bottom, None])
-        yield top, bottom, band[:2], band[2:]
+        between = torch.lerp(*ends, weight[top:bottom, None])
+        yield top, bottom, between[:2], between[2:]
 
 
 def _positions(small: int, large: int) -> tuple[Tensor, Tensor]:
