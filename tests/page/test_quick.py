@@ -14,7 +14,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 import {module}
 import gradio, inspect
-print(len(opened), inspect.getfile(gradio.Image), hasattr(gradio.Image(), "change"))
+print(len(opened), inspect.getfile(gradio.Image), hasattr(gradio.Image(), "change"), sep="\n")
 """
 
 
@@ -23,7 +23,7 @@ def watched(module: str) -> list[str]:
     is, and whether it has its events."""
     command = [sys.executable, "-c", WATCHED.format(module=module)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return ended.stdout.split()
+    return ended.stdout.splitlines()
 
 
 def test_the_page_opens_no_stubs() -> None:
