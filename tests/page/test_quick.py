@@ -14,7 +14,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 import {module}
 import gradio, inspect
-print(len(opened), inspect.getfile(gradio.Image), hasattr(gradio.Image(), "change"), sep="\n")
+print(len(opened), inspect.getfile(gradio.Image), hasattr(gradio.Image(), "change"), sep="\\n")
 """
 
 
