@@ -57,7 +57,7 @@ def true_colours(truth: Image.Image, cell: int = 2, vividness: float = 1.0) -> I
     if cell > 2:
         size = chroma.shape[-2:]
         chroma = F.interpolate(F.avg_pool2d(chroma, cell // 2), size, mode="bilinear")
-    coefficients = guide.guided_filter(luma, chroma)[0]
+    coefficients = guide.guided_upsampling(luma, chroma)[0]
     return guide.merge(truth.convert("L"), coefficients, vividness)
 
 

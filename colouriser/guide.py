@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from . import colour
 
 WARM = (-0.05, 0.035)  # chroma (Cb, Cr) that temperature 1 adds: toward the colour of lamplight
-RADIUS = 2  # of the guided filter's windows, in pixels of chroma
-SMOOTHNESS = 0.02**2  # luma variance below which the filter sees no edge: noise and film grain
+RADIUS = 1  # of the windows in which chroma follows luma, in pixels of chroma
+SMOOTHNESS = 0.1**2  # luma variance below which there is no edge to follow: noise and film grain
 BAND = 1 << 17  # pixels merged at a time: a dozen float planes of it stay in a processor's cache
 LARGE = 8  # rows between two of the coefficients', from which they are worth a band of their own
 WHITE = 255.0
@@ -30,7 +30,7 @@ def merge(
 
     Args:
         luma: mode "L", the photograph.
-        coefficients: of `guided_filter`, float32 4×h×w on the CPU.
+        coefficients: of `guided_upsampling`, float32 4×h×w on the CPU.
         vividness: factor on chroma.
         temperature: what is added to all chroma, from -1 (bluish) to 1 (yellowish).
 
@@ -54,15 +54,20 @@ def merge(
     return Image.merge("RGB", [Image.fromarray(channel.numpy()) for channel in out])
 
 
-def guided_filter(guide: Tensor, chroma: Tensor) -> Tensor:
-    """Coefficients of the Fast Guided Filter (He & Sun 2015, arXiv:1505.00996).
+def guided_upsampling(guide: Tensor, chroma: Tensor) -> Tensor:
+    """Coefficients that carry chroma to any size, along the edges of the luma there.
+
+    In each window chroma is about a linear function of luma, as in the Fast Guided Filter (He & Sun
+    2015, arXiv:1505.00996). Of that function the slope is taken, for what luma has between these
+    pixels. At these pixels themselves the filter would lose all detail that luma does not have, and
+    chroma alone keeps each stain, so they come out halfway between (docs/results.md).
 
     Args:
         guide: luma, float 1×1×H×W in [0, 1].
         chroma: float 1×2×H×W.
 
     Returns:
-        1×4×H×W: slope (2) and offset (2) of chroma as a linear function of luma in each window.
+        1×4×H×W: slope (2) and offset (2) of chroma as a linear function of luma at each pixel.
     """
 
     def mean(x: Tensor) -> Tensor:
@@ -71,7 +76,8 @@ def guided_filter(guide: Tensor, chroma: Tensor) -> Tensor:
     mean_guide, mean_chroma = mean(guide), mean(chroma)
     variance = mean(guide * guide) - mean_guide**2
     slope = (mean(guide * chroma) - mean_guide * mean_chroma) / (variance + SMOOTHNESS)
-    return mean(torch.cat([slope, mean_chroma - slope * mean_guide], 1))
+    filtered = mean_chroma + slope * (guide - mean_guide)
+    return torch.cat([slope, (chroma + filtered) / 2 - slope * guide], 1)
 
 
 def _bands(

@@ -1,7 +1,7 @@
 """Colouriser: one object that owns the generator and all that happens around it.
 
     photograph ─ luma, full size ──────────────────────────────┐
-                   └ small copy ─ generator ─ chroma, small ─ guided filter ─ merge ─ RGB
+                   └ small copy ─ generator ─ chroma, small ─ guided upsampling ─ merge ─ RGB
 
 The generator's cost depends on `detail` only.
 """
@@ -50,7 +50,7 @@ class Prediction:
     chroma: Tensor  # float 1×2×H/2×W/2 (Cb, Cr)
     palette: Tensor  # float K×H/4×W/4, probabilities of the cells; K is 0 for weights of before
     cells: Tensor  # float K×2 (Cb, Cr)
-    coefficients: Tensor  # float 4×H/2×W/2, of the guided filter (guide.guided_filter)
+    coefficients: Tensor  # float 4×H/2×W/2, of guide.guided_upsampling
     patches: tuple[Patch, ...] = ()  # the hints and borrowed colours that it was given
 
     def suggest(self, x: float, y: float, n: int = int(SUGGESTIONS.usual)) -> list[Suggestion]:
@@ -303,7 +303,7 @@ class Colouriser:
             chroma, palette = (x.cpu() for x in self.generator(layout, drawn))
             half = F.avg_pool2d(small, 2)
             chroma = obey(half, chroma.contiguous(), found)  # or pooling it takes twice as long
-            coefficients = guide.guided_filter(half, chroma)[0]
+            coefficients = guide.guided_upsampling(half, chroma)[0]
             likely = palette[0].movedim(0, 2).softmax(2).movedim(2, 0)
         if not (coefficients.sum() + likely.sum()).isfinite():
             raise ModelError(
