@@ -1,7 +1,7 @@
 """What the shares of head and palette change: photographs of a run coloured with several mixtures.
 
     python -m benchmarks.mixtures RUN [--mix 1 0.7 ...] [--set general] [--photographs 200]
-        [--unblended FOLDER]
+        [--unblended FOLDER] [--detail 224]
 
 Each mixture is two factors, on the chroma of the head as the GAN left it, and on the mean of the
 palette: of the bundled weights, or of those in a run's gan/unblended. With the bundled ones, the
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from colouriser import Colouriser
 from colouriser.hub import find, load
+from colouriser.settings import DETAIL
 from train.measure.evaluate import colour_all, photographs
 from train.measure.metrics import Metrics
 from train.recipes import RECIPES
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument(
         "--unblended", type=Path, help="what a GAN left; the bundled weights if not"
     )
+    parser.add_argument("--detail", type=int, default=int(DETAIL.usual))
     options = parser.parse_args()
     run, model = Run(options.run), load(find(options.unblended))
     own = 1.0 if options.unblended else BUNDLED_HEAD
@@ -75,7 +77,7 @@ def main() -> None:
     print("| head | mean | PSNR | colourfulness | stains | LPIPS | KID | seen |")
     print("|---|---|---|---|---|---|---|---|")
     for name, mixture in models.items():
-        outputs = colour_all(Colouriser(mixture), truths, SIZE)
+        outputs = colour_all(Colouriser(mixture), truths, options.detail)
         scores = metrics(outputs)
         print(
             f"| {name} | {scores['psnr'] - grey['psnr']:+.2f} dB "

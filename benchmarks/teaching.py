@@ -63,14 +63,14 @@ def shortened(run: Run, folder: Path, most: int) -> Run:
 
 def measure(run: Run, recipe: Recipe) -> dict[str, float]:
     """What validation photographs say of a variant's generator."""
-    names, size = run.names("valid", MEASURED), recipe.stored_size
-    truths, colouriser = photographs(run, names, size), Colouriser.load(run.stage("generator"))
-    scores = Metrics(truths, ("psnr", "colourfulness"))(colour_all(colouriser, truths, size))
-    with_points = hint_psnr(colouriser, truths, names, size)
+    names, colouriser = run.names("valid", MEASURED), Colouriser.load(run.stage("generator"))
+    truths = photographs(run, names, recipe.stored_size)
+    scores = Metrics(truths, ("psnr", "colourfulness"))(colour_all(colouriser, truths))
+    with_points = hint_psnr(colouriser, truths, names)
     return {
         "PSNR": scores["psnr"],
         "ten points gain": with_points["10"] - with_points["0"],
-        "suggested": suggested(colouriser, truths, names, size),
+        "suggested": suggested(colouriser, truths, names),
         "colourfulness": scores["colourfulness"],
     }
 

@@ -8,6 +8,7 @@ place. Prints PSNR (dB, of RGB) and LPIPS of the results, and what the way costs
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -40,8 +41,8 @@ def main() -> None:
     metrics = Metrics(truths, ("psnr", "lpips"))
     ways: dict[str, Coefficients] = {
         "bilinear alone": bilinear,
-        "Fast Guided Filter, radius 2": lambda *small: guided_filter(*small, 2),
-        "Fast Guided Filter, radius 1": lambda *small: guided_filter(*small, 1),
+        "Fast Guided Filter, radius 2": partial(guided_filter, radius=2),
+        "Fast Guided Filter, radius 1": partial(guided_filter, radius=1),
         "ours": guide.guided_upsampling,
     }
     print(f"Split {options.split}, set {options.set}, n = {len(truths)}, {SIZE} px.\n")

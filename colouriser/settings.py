@@ -39,8 +39,8 @@ class Range:
             )
 
 
-DETAIL = Range(64, 1024, 256, whole=True)  # pixels: below what it is trained at, 256, the generator
-# sees too little, above too locally
+DETAIL = Range(64, 1024, 224, whole=True)  # pixels: below, the generator sees too little, above too
+# locally; it learns on crops of 192 (docs/results.md)
 VIVIDNESS = Range(0.0, 2.0, 1.0)  # factor on chroma; beyond, colours stand out of the photograph
 TEMPERATURE = Range(-1.0, 1.0, 0.0)  # from bluish to yellowish
 STRENGTH = Range(0.0, 1.0, 1.0)  # of a reference

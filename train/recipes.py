@@ -53,17 +53,19 @@ class Recipe:
     gan_epochs: int = 3
     gan_rate: float = 1e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 1e-3  # faster than its pupil, or it is fooled within an epoch
-    pixel_weight: float = 0.3  # of the pixel loss; of psnr, for a decibel
-    perceptual_weight: float = 4.0  # of a distance of about 0.8 (stages/features.py)
-    vividness_weight: float = 2.0  # of the relative difference in colourfulness, about 0.3
-    critic_weight: float = 1.0  # of the adversarial loss, about 1
+    pixel_weight: float = 1.0  # of the pixel loss; of psnr, for a decibel
+    perceptual_weight: float = 2.0  # of a distance of about 0.8 (stages/features.py)
+    vividness_weight: float = 4.0  # of the relative difference in colourfulness, about 0.15: above
+    # what a decibel weighs, colour that is right costs (docs/results.md)
+    critic_weight: float = 0.3  # of the adversarial loss, about 1; with more, errors that it likes
+    # cost too little (docs/results.md)
     generator_turn: int = 2  # steps; the same colours with a better KID than 1 (docs/results.md)
     critic_turn: int = 1  # steps of the critic at most, between two of the generator
     critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
     gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
     # Factors on the head that the GAN left and on the palette's mean (stages/blend.py):
-    detailed: tuple[float, float] = (1.45, 0.53)  # in photographs that need detail, as fur does
-    even: tuple[float, float] | None = (0.52, 1.0)  # where detail does harm: it stains
+    detailed: tuple[float, float] = (1.37, 0.63)  # in photographs that need detail, as fur does
+    even: tuple[float, float] | None = (0.53, 1.0)  # where detail does harm: it stains
     even_steps: int = 400  # each a batch, to tell sets apart: half of our photographs, once
     even_rate: float = 2e-2  # of a single linear layer
 
@@ -127,9 +129,9 @@ RECIPES = {
             gan_mix=(1.0, 0.0),  # it has no palette
             gan_rate=2e-4,
             gan_critic_rate=2e-4,
-            pixel_weight=1.0,
             perceptual_weight=0.0,
             vividness_weight=0.0,
+            critic_weight=1.0,
             generator_turn=1,
             critic_turn=1000,  # no bound
             critic_threshold=0.65,  # fastai's examples' value

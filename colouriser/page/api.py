@@ -38,7 +38,7 @@ def api(studio: Studio) -> None:
 
         Args:
             photo: the photograph: JPEG, PNG, WebP, TIFF, HEIC, AVIF, BMP or GIF.
-            detail: size of the copy that the network sees, from 64 to 1024; 256 suits most.
+            detail: size of the copy that the network sees, from 64 to 1024; 224 suits most.
             vividness: strength of the colours, from 0 (grey) to 2; 1 is what the network says.
             temperature: from -1 (bluish) to 1 (yellowish); 0 changes nothing.
             format: "original" for the format of the photograph, or "png".
@@ -119,7 +119,7 @@ def api(studio: Studio) -> None:
 
         Args:
             photos: photographs, and zip archives of photographs.
-            detail: size of the copy that the network sees, from 64 to 1024; 256 suits most.
+            detail: size of the copy that the network sees, from 64 to 1024; 224 suits most.
             vividness: strength of the colours, from 0 (grey) to 2; 1 is what the network says.
             temperature: from -1 (bluish) to 1 (yellowish); 0 changes nothing.
             format: "original" for the format of each photograph, or "png".

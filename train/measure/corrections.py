@@ -18,7 +18,7 @@ FIRST = 5  # suggestions that a person looks at
 
 
 def hint_psnr(
-    colouriser: Colouriser, truths: Sequence[Image.Image], names: Sequence[str], size: int
+    colouriser: Colouriser, truths: Sequence[Image.Image], names: Sequence[str]
 ) -> dict[str, float]:
     """Mean PSNR (dB, RGB) with so many true points; their places depend on the names alone."""
     found: dict[str, float] = {}
@@ -26,7 +26,7 @@ def hint_psnr(
         values = []
         for truth, name in zip(truths, names, strict=True):
             hints = true_hints(truth, count, name)
-            values.append(psnr(colouriser.colourise(truth, hints=hints, detail=size), truth))
+            values.append(psnr(colouriser.colourise(truth, hints=hints), truth))
         found[str(count)] = float(np.mean(values))
     return found
 
@@ -38,13 +38,11 @@ def true_hints(truth: Image.Image, count: int, name: str) -> list[Hint]:
     return [Hint(x, y, soft.getpixel((x, y)), RADIUS) for x, y in places]  # type: ignore[arg-type]
 
 
-def suggested(
-    colouriser: Colouriser, truths: Sequence[Image.Image], names: Sequence[str], size: int
-) -> float:
+def suggested(colouriser: Colouriser, truths: Sequence[Image.Image], names: Sequence[str]) -> float:
     """Share of random places at which one of the first suggestions looks like the true chroma."""
     hits = []
     for truth, name in zip(truths, names, strict=True):
-        prediction = colouriser.predict(truth.convert("L"), size)
+        prediction = colouriser.predict(truth.convert("L"))
         for hint in true_hints(truth, ASKED, name):
             chromas = [
                 Hint(0, 0, s.colour).chroma for s in prediction.suggest(hint.x, hint.y, FIRST)

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from colouriser import Colouriser, colour
 from colouriser.files import write_atomically
+from colouriser.settings import DETAIL
 
 from ..data.aging import age
 from ..recipes import Recipe
@@ -38,11 +39,12 @@ def photographs(run: Run, names: Sequence[str], size: int) -> list[Image.Image]:
 
 
 def colour_all(
-    colouriser: Colouriser, photographs: Sequence[Image.Image], size: int
+    colouriser: Colouriser, photographs: Sequence[Image.Image], detail: float = DETAIL.usual
 ) -> list[Image.Image]:
-    """Coloured versions of photographs, from their luma."""
+    """Coloured versions of photographs, from their luma; as people get them unless another detail
+    is given."""
     progress = tqdm(photographs, desc="colour", leave=False, disable=None)
-    return [colouriser.colourise(photograph, detail=size) for photograph in progress]
+    return [colouriser.colourise(photograph, detail=detail) for photograph in progress]
 
 
 def colourisers(run: Run) -> dict[str, Colouriser]:
@@ -113,8 +115,8 @@ def _evaluate_set(
         "size": size,
         "rows": _rows(recipe, truths, models, made),
         "worn": {"rows": _rows(recipe, worn, models, {})},
-        "hints": {n: hint_psnr(c, truths, names, size) for n, c in taking.items()},
-        "suggested": {n: suggested(c, truths, names, size) for n, c in knowing.items()},
+        "hints": {n: hint_psnr(c, truths, names) for n, c in taking.items()},
+        "suggested": {n: suggested(c, truths, names) for n, c in knowing.items()},
     }
 
 
@@ -137,7 +139,7 @@ def _rows(
     rows = {"grey": metrics([t.convert("L").convert("RGB") for t in truths])}
     for name, colouriser in models.items():
         log.info("%s colours %d photographs", name, len(truths))
-        rows[name] = metrics(colour_all(colouriser, truths, recipe.stored_size))
+        rows[name] = metrics(colour_all(colouriser, truths))
     rows |= {name: metrics(images) for name, images in made.items()}
     return rows | {"truth": {"colourfulness": mean_colourfulness(truths)}}
 

@@ -37,7 +37,7 @@ def figures(recipe: Recipe, run: Run, split: str = "test", set: str | None = Non
         raise TrainingError(f"{run.folder} has no set {set!r} in the split {split}; check --set")
     truths = photographs(run, names, recipe.stored_size)
     for stage, colouriser in colourisers(run).items():
-        outputs = colour_all(colouriser, truths, recipe.stored_size)
+        outputs = colour_all(colouriser, truths)
         rows = [(t.convert("L"), o, t) for o, t in zip(outputs, truths, strict=True)]
         errors = [_error(output, truth) for output, truth in zip(outputs, truths, strict=True)]
         worst = np.argsort(errors)[::-1][:ROWS]

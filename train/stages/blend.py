@@ -21,6 +21,7 @@ from torchvision.transforms.functional import pil_to_tensor
 from colouriser import Colouriser, Generator
 from colouriser.generator import STRIDE
 from colouriser.hub import find, load, store
+from colouriser.settings import DETAIL
 
 from ..measure.evaluate import colour_all, photographs
 from ..measure.metrics import Metrics
@@ -76,7 +77,7 @@ def learn_evenness(recipe: Recipe, run: Run) -> None:
     pairs = run.pairs("train")
     for _ in range(recipe.even_steps):
         batch = draw.sample(pairs, min(recipe.batch, len(pairs)))
-        squares = photographs(run, [pair.name for pair in batch], recipe.stored_size)
+        squares = photographs(run, [pair.name for pair in batch], int(DETAIL.usual))
         luma = torch.stack([pil_to_tensor(square.convert("L")) for square in squares])
         seen = generator.features(luma.to(device) / 255, STRIDE).mean((2, 3))
         wanted = torch.tensor([[float(pair.set in even_ones)] for pair in batch], device=device)
@@ -104,7 +105,7 @@ def even_sets(recipe: Recipe, run: Run, left: Generator) -> set[str]:
         metrics = Metrics(truths, [judge])
         row: dict[str, Any] = {"set": name, "n": len(own), "judge": judge}
         for mixture, generator in mixtures.items():
-            outputs = colour_all(Colouriser(generator), truths, recipe.stored_size)
+            outputs = colour_all(Colouriser(generator), truths)
             row[mixture] = metrics(outputs)[judge]
         log.info("evenness: %s", ", ".join(f"{k} {v}" for k, v in row.items()))
         rows.append(row)

@@ -191,8 +191,8 @@ class Watch:
         kept: Path | None = None,  # where the best epoch is kept; RUN/STAGE unless given
     ) -> None:
         self.generator, self.run, self.stage = generator, run, stage
-        self.size, self.kept = recipe.stored_size, kept or run.stage(stage)
-        self.truths = photographs(run, run.names("valid", recipe.watched), self.size)
+        self.kept = kept or run.stage(stage)
+        self.truths = photographs(run, run.names("valid", recipe.watched), recipe.stored_size)
         sets = [name for name in ("fid", "kid") if stage == "gan" and name in recipe.metrics]
         names = ("psnr", "colourfulness", *sets)
         # Also fetches the networks of the metrics, before and not after the first epoch.
@@ -203,7 +203,7 @@ class Watch:
 
     def __call__(self, epoch: int, row: Scores, best: float | None) -> float:
         device = next(self.generator.parameters()).device
-        outputs = colour_all(Colouriser(self.generator, device), self.truths, self.size)
+        outputs = colour_all(Colouriser(self.generator, device), self.truths)
         scores = self.metrics(outputs)
         row.update({f"valid_{name}": value for name, value in scores.items()})
         sheet = [(t.convert("L"), o, t) for o, t in zip(outputs, self.truths, strict=True)]
