@@ -61,14 +61,15 @@ def main() -> None:
     names = [pair.name for pair in run.pairs(options.split) if pair.set == options.set]
     truths = photographs(run, spaced(names, options.photographs), SIZE)
     lumas = [truth.convert("L") for truth in truths]
-    metrics = Metrics(truths, ("psnr", "colourfulness", "stains", "lpips", "kid"))
+    nearness = Metrics(truths, ("psnr", "lpips"))
     print(f"Split {options.split}, set {options.set}, n = {len(truths)}, {SIZE} px.\n")
     print("| true chroma of size | " + " | ".join(WAYS) + " |")
     print("|---|" + "---|" * len(WAYS))
     for share in SHARES:
-        scores = [metrics([of_truth(t, share, way) for t in truths]) for way in WAYS.values()]
+        scores = [nearness([of_truth(t, share, way) for t in truths]) for way in WAYS.values()]
         cells = [f"{score['psnr']:.1f} dB, {score['lpips']:.3f}" for score in scores]
         print(f"| 1/{share} | " + " | ".join(cells) + " |", flush=True)
+    metrics = Metrics(truths, ("psnr", "colourfulness", "stains", "lpips", "kid"))
     grey, colouriser = metrics([luma.convert("RGB") for luma in lumas]), Colouriser.load()
     predictions = [colouriser.predict(luma) for luma in lumas]
     print("\n| predicted chroma | PSNR | colourfulness | stains | LPIPS | KID |")
