@@ -21,6 +21,8 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from .turbo import luma_alone
+
 log = logging.getLogger(__name__)
 
 QUALITY = 90  # of chroma: its error, about 1/255, is below what the eye sees at half the size
@@ -125,11 +127,10 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
 def _luma_alone(data: bytes) -> bytes:
     """A grey JPEG with the luma of a file that has other components, too."""
     try:
-        import turbojpeg  # not everywhere: of some systems' Pythons it knows nothing
-
-        return turbojpeg.transform(data, gray=True, copynone=True)
-    # None, or PyTurboJPEG, which has the same name; or the file is not quite in order.
-    except (ImportError, AttributeError, RuntimeError):
+        return luma_alone(data)
+    # turbojpeg is not installed, or it is PyTurboJPEG, which has the same name; or the file is not
+    # quite in order.
+    except (ImportError, AttributeError, OSError, RuntimeError):
         return _patiently_alone(data)
 
 

@@ -1,5 +1,6 @@
 """JPEG to JPEG: the luma's coefficients stay."""
 
+import ctypes
 import io
 import itertools
 import logging
@@ -17,6 +18,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from torchvision.io import decode_image  # a decoder of its own
 
 from colouriser import PhotoError, colour, photo
+from colouriser.photo import turbo
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.jpg"))
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:1:1")
@@ -64,13 +66,20 @@ def assert_kept(source: Path, out: Path) -> None:
     assert out.stat().st_size <= 1.15 * source.stat().st_size + 20_000
 
 
-@pytest.fixture(params=["turbojpeg", "jpeglib"])
+@pytest.fixture(params=["libjpeg-turbo", "turbojpeg", "jpeglib"])
 def taken_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes luma out of a file with colours: the fast one, or that of all systems."""
-    if request.param == "turbojpeg":
-        pytest.importorskip("turbojpeg")
-    else:
+    """What takes luma out of a file with colours: the fast library, the package around it where
+    its functions are not found, or what there is on all systems."""
+
+    def not_found(path: str) -> ctypes.CDLL:
+        raise AttributeError(path)
+
+    if request.param == "jpeglib":
         monkeypatch.setitem(sys.modules, "turbojpeg", None)
+        return
+    pytest.importorskip("turbojpeg")
+    if request.param == "turbojpeg":
+        monkeypatch.setattr(turbo, "_library", not_found)
 
 
 @pytest.mark.usefixtures("taken_by")
