@@ -20,6 +20,9 @@ from colouriser import (
     hub,
     photo,
 )
+from colouriser.generator import STRIDE
+from colouriser.pipeline import small_size
+from colouriser.settings import DETAIL
 
 KINDS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "1": lambda cat: cat.convert("1"),
@@ -155,3 +158,17 @@ def test_values_that_are_not_finite_are_no_result(cat: Image.Image) -> None:
 def test_import_is_light() -> None:
     code = "import sys, colouriser; sys.exit(any(m in sys.modules for m in ('fastai', 'gradio')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("detail", [64, 224, 500])
+@pytest.mark.parametrize("size", [(400, 400), (4000, 3000), (3000, 2000), (1080, 1920), (999, 801)])
+def test_the_small_copy_is_about_as_large_as_asked(size: tuple[int, int], detail: int) -> None:
+    width, height = small_size(*size, detail)
+    assert width % 2 == height % 2 == 0
+    assert width * height == pytest.approx(detail**2, rel=0.15)
+    assert width / height == pytest.approx(size[0] / size[1], rel=0.05)
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (3000, 4000), (3000, 2000), (5000, 5000)])
+def test_cameras_photographs_need_no_padding(size: tuple[int, int]) -> None:
+    assert all(side % STRIDE == 0 for side in small_size(*size, int(DETAIL.usual)))
