@@ -5,17 +5,19 @@ import os
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from PIL import Image
 from tqdm import tqdm
 
 from . import settings
-from .batch import MOST_THREADS, overlapped, plan
-from .errors import ColouriserError, PhotoError, SettingError
-from .photo import mark, read, read_picture, to_colour, write
+from .batch import MOST_THREADS, groups, overlapped, plan
+from .errors import ColouriserError, ModelError, PhotoError, SettingError
+from .photo import Photo, mark, read, read_picture, to_colour, write
 
 Model = Annotated[
     str | None,
@@ -97,7 +99,8 @@ def colour(
     logging.basicConfig(format="warning: %(message)s")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
     from .hints import read_hints  # when they are needed: they import torch
-    from .pipeline import Colouriser
+    from .pipeline import Colouriser, Prediction
+    from .together import TOGETHER, together
 
     jobs, problems = plan(photos, output)
     if hints is not None and len(jobs) != 1:
@@ -113,16 +116,21 @@ def colour(
         typer.echo(f"error: {problem}", err=True)
     counts = Counter(failed=len(problems))
 
-    def colour_one(job: tuple[Path, Path]) -> str:
-        """Colour a photograph; says what became of it."""
+    def take(job: tuple[Path, Path]) -> Photo | str:
         target, source = job
         if os.path.exists(target) and not overwrite:
             return "skipped"
         photo = read(source, name=str(source))
-        if marked:
-            photo = replace(photo, jpeg=None)  # its luma will no longer be the same
+        return replace(photo, jpeg=None) if marked else photo  # its luma will not be the same
+
+    def predict(lumas: list[Image.Image]) -> Sequence[Prediction | ModelError]:
+        if given or other:
+            return [colouriser.predict(luma, detail, given, other, strength) for luma in lumas]
+        return colouriser.predict_all(lumas, detail)
+
+    def finish(job: tuple[Path, Path], photo: Photo, prediction: Prediction) -> str:
+        target, source = job
         luma = to_colour(photo, target.name)
-        prediction = colouriser.predict(photo.luma, detail, given, other, strength)
         results = {target: prediction}
         if variants:
             found = colouriser.predict_variants(prediction, variants)
@@ -142,6 +150,14 @@ def colour(
             write(mark(result) if marked else result, file, photo, keep_position)
         return "coloured"
 
+    def failed(job: tuple[Path, Path], error: Exception) -> ColouriserError:
+        if not isinstance(error, ColouriserError):
+            raise error
+        return error
+
+    def colour_group(group: list[tuple[Path, Path]]) -> list[str | ColouriserError]:
+        return together(group, take, predict, finish, failed)
+
     threads = min(os.cpu_count() or 1, MOST_THREADS, max(1, len(jobs)))
     if threads > 1:
         import torch  # no sooner: it takes a second
@@ -150,14 +166,17 @@ def colour(
     bar = tqdm(
         total=len(jobs), desc="colour", unit="photo", disable=None if len(jobs) > 1 else True
     )
+    # Each thread has some of a few photographs, and what concerns one alone, it has alone.
+    size = 1 if given or other else max(1, min(TOGETHER, len(jobs) // threads))
     try:
-        for _, result in overlapped(colour_one, jobs.items(), threads):
-            try:
-                counts[result.result()] += 1
-            except ColouriserError as error:
-                counts["failed"] += 1
-                tqdm.write(f"error: {error}", file=sys.stderr)
-            bar.update()
+        for _, result in overlapped(colour_group, groups(jobs.items(), size), threads):
+            for became in result.result():
+                if isinstance(became, ColouriserError):
+                    counts["failed"] += 1
+                    tqdm.write(f"error: {became}", file=sys.stderr)
+                else:
+                    counts[became] += 1
+                bar.update()
         bar.close()
     except KeyboardInterrupt:
         bar.close()

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 MOST = 500  # photographs at once, on the page
 LARGEST = 200_000_000  # bytes of one photograph in an archive, unpacked
-MOST_THREADS = 4  # photographs at a time in a process: a large one needs 3 GB
+MOST_THREADS = 4  # at work in a process: a large photograph needs 3 GB
 LONGEST_STEM = 180  # bytes of a result's name without its suffix, in file systems that allow 255
 
 
@@ -152,6 +153,13 @@ def overlapped(
             yield waiting.popleft()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of so many items; the last may be shorter."""
+    left = iter(items)
+    while group := list(islice(left, size)):
+        yield group
 
 
 def pack(files: Iterable[Path], target: Path) -> None:

@@ -203,6 +203,33 @@ class Colouriser:
             found = self._borrowed(small, reference, detail, strength) + found
         return self._predict(luma.size, small, found)
 
+    def predict_all(
+        self, lumas: Sequence[Image.Image], detail: float = DETAIL.usual
+    ) -> list[Prediction | ModelError]:
+        """The same predictions as `predict`, or its error, for several photographs in less time:
+        the network sees those together whose small copies are alike in shape.
+
+        Args:
+            lumas: mode "L".
+            detail: see `colourise`.
+
+        Raises:
+            SettingError: see `colourise`.
+        """
+        DETAIL.check("detail", detail)
+        smalls = [self._small(luma, detail) for luma in lumas]
+        found: dict[int, Prediction | ModelError] = {}
+        for shape in {small.shape for small in smalls}:
+            own = [index for index, small in enumerate(smalls) if small.shape == shape]
+            chroma, palette = self._paint(torch.cat([smalls[index] for index in own]), [])
+            for place, index in enumerate(own):
+                painted = chroma[place : place + 1], palette[place : place + 1]
+                try:
+                    found[index] = self._prediction(lumas[index].size, smalls[index], *painted, [])
+                except ModelError as error:
+                    found[index] = error
+        return [found[index] for index in range(len(lumas))]
+
     def suggest(
         self,
         image: Image.Image,
@@ -300,10 +327,25 @@ class Colouriser:
         ]
 
     def _predict(self, size: tuple[int, int], small: Tensor, found: list[Patch]) -> Prediction:
+        return self._prediction(size, small, *self._paint(small, found), found)
+
+    def _paint(self, small: Tensor, found: list[Patch]) -> tuple[Tensor, Tensor]:
+        """Chroma and palette of small copies N×1×H×W, on the CPU; patches are the same for all."""
         drawn = draw(found, (small.shape[3], small.shape[2])).to(self.device) if found else None
         with torch.inference_mode():
             layout = small.to(self.device).contiguous(memory_format=torch.channels_last)
             chroma, palette = (x.cpu() for x in self.generator(layout, drawn))
+        return chroma, palette
+
+    def _prediction(
+        self,
+        size: tuple[int, int],
+        small: Tensor,
+        chroma: Tensor,
+        palette: Tensor,
+        found: list[Patch],
+    ) -> Prediction:
+        with torch.inference_mode():
             half = F.avg_pool2d(small, 2)
             chroma = obey(half, chroma.contiguous(), found)  # or pooling it takes twice as long
             coefficients = guide.guided_upsampling(half, chroma)[0]

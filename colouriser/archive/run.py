@@ -33,13 +33,15 @@ import pyarrow
 import ray
 import ray.data
 import torch
+from PIL import Image
 from tqdm import tqdm
 
 from .. import hub, photo
-from ..batch import MOST_THREADS, overlapped
-from ..errors import ArchiveError, ColouriserError, PhotoError, reason
-from ..pipeline import Colouriser
+from ..batch import MOST_THREADS, groups, overlapped
+from ..errors import ArchiveError, ColouriserError, ModelError, PhotoError, reason
+from ..pipeline import Colouriser, Prediction
 from ..settings import DETAIL, TEMPERATURE, VIVIDNESS
+from ..together import TOGETHER, together
 from .manifest import SCHEMA, Entry, Manifest
 from .store import File, Store, open_store, photographs
 
@@ -228,38 +230,50 @@ class Worker:
 
     def __call__(self, jobs: pyarrow.Table) -> pyarrow.Table:
         """Rows of the manifest for rows of JOBS."""
-        done = overlapped(self.colour, jobs.to_pylist(), self.threads)
-        return _rows(row.result() for _, row in done)
+        size = max(1, min(TOGETHER, len(jobs) // self.threads))
+        done = overlapped(self.colour, groups(jobs.to_pylist(), size), self.threads)
+        return _rows(row for _, rows in done for row in rows.result())
 
-    def colour(self, job: Job) -> Job:
-        """Colour a photograph; a row of the manifest."""
-        start, name = time.monotonic(), job["source"]
-        row = job | {"model": self.model, "commit": self.commit}
-        try:
-            if self.results.modified(job["target"]) != job["before"]:
-                return job  # a worker that died wrote it
-            with self.photographs.open(name) as file:
-                taken = photo.read(file, name)
-            row["width"], row["height"] = taken.luma.size
-            data = self._coloured(taken, job["target"])
-            row["result_bytes"] = len(data)
-            self.results.write(job["target"], data)
-        except ColouriserError as error:
-            row["error"] = str(error if error.about else error.of(name))
-        except Exception as error:  # it costs itself alone
-            row["error"] = f"{name}: cannot be read or written ({reason(error)})"
-        return row | {"seconds": time.monotonic() - start}
+    def colour(self, jobs: Sequence[Job]) -> list[Job]:
+        """Colour photographs together; rows of the manifest, each with the same share of the
+        time."""
+        start = time.monotonic()
+        rows = together(jobs, self._take, self._predict, self._finish, self._failed)
+        share = (time.monotonic() - start) / len(jobs)
+        return [row | {"seconds": share} if "model" in row else row for row in rows]
 
-    def _coloured(self, taken: photo.Photo, name: str) -> bytes | memoryview:
-        look = self.look
-        if look.marked:
-            taken = replace(taken, jpeg=None)  # its luma will no longer be the same
-        prediction = self.colouriser.predict(taken.luma, look.detail)
+    def _take(self, job: Job) -> photo.Photo | Job:
+        if self.results.modified(job["target"]) != job["before"]:
+            return job  # a worker that died wrote it
+        with self.photographs.open(job["source"]) as file:
+            taken = photo.read(file, job["source"])
+        # Marked, its luma will not be the same.
+        return replace(taken, jpeg=None) if self.look.marked else taken
+
+    def _predict(self, lumas: list[Image.Image]) -> list[Prediction | ModelError]:
+        return self.colouriser.predict_all(lumas, self.look.detail)
+
+    def _finish(self, job: Job, taken: photo.Photo, prediction: Prediction) -> Job:
+        look, name = self.look, job["target"]
         luma = photo.to_colour(taken, name)
         result = Colouriser.merge(luma, prediction, look.vividness, look.temperature)
         if look.marked:
             result = photo.mark(result)
-        return photo.encode(result, name, taken, look.position)
+        data = photo.encode(result, name, taken, look.position)
+        self.results.write(name, data)
+        width, height = taken.luma.size
+        return self._row(job) | {"width": width, "height": height, "result_bytes": len(data)}
+
+    def _failed(self, job: Job, error: Exception) -> Job:
+        name = job["source"]
+        if isinstance(error, ColouriserError):
+            return self._row(job) | {"error": str(error if error.about else error.of(name))}
+        # It costs itself alone.
+        why = f"{name}: cannot be read or written ({reason(error)})"
+        return self._row(job) | {"error": why}
+
+    def _row(self, job: Job) -> Job:
+        return job | {"model": self.model, "commit": self.commit}
 
 
 def _work(

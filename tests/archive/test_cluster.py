@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -109,13 +110,13 @@ def test_a_photograph_that_kills_workers_costs_itself_alone(
     out = tmp_path / "out"
 
     class Mortal(run.Worker):
-        def colour(self, job: dict) -> dict:
-            if job["source"] == "1938/03.jpg":
+        def colour(self, jobs: Sequence[dict]) -> list[dict]:
+            if any(job["source"] == "1938/03.jpg" for job in jobs):
                 part = out / "1938" / f".{uuid.uuid4().hex}.part"
                 part.parent.mkdir(parents=True, exist_ok=True)
                 part.touch()
                 os._exit(1)  # as when memory runs out while it writes
-            return super().colour(job)
+            return super().colour(jobs)
 
     monkeypatch.setattr(run, "Worker", Mortal)
     monkeypatch.setattr(run, "BLOCK", 4)
