@@ -5,7 +5,8 @@
 Colours a folder of JPEGs on this machine: with `colouriser colour`, and with `colouriser archive`
 with one worker that has all processors and with two that share them, in turns. Prints for each the
 median seconds, photographs a second without the start, and the most memory of all its processes
-together; the start is what a folder of one photograph takes.
+together; the start is what a folder takes that has a block for each worker, so that all of them
+have started.
 """
 
 import argparse
@@ -23,8 +24,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks.colourise import photograph
+from colouriser.archive.run import BLOCK
 
 CPUS = os.cpu_count() or 1
+FEW = CPUS * BLOCK
 RUNS = {
     "colour": ["colour", "{photos}", "-o", "{out}"],
     "archive, 1 worker": [
@@ -57,7 +60,7 @@ def measure(arguments: list[str]) -> tuple[float, float]:
                     with suppress(psutil.Error):  # gone since
                         total += one.memory_full_info().pss
                 peak = max(peak, total / 1e6)
-                time.sleep(1.0)
+                time.sleep(3.0)  # looking takes time, too
 
         thread = threading.Thread(target=watch)
         thread.start()
@@ -84,7 +87,7 @@ def main() -> None:
     options = parser.parse_args()
     results: dict[tuple[str, int], list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as name:
-        folders = {count: Path(name) / str(count) for count in (1, options.photographs)}
+        folders = {count: Path(name) / str(count) for count in (FEW, options.photographs)}
         for count, folder in folders.items():
             folder.mkdir()
             photograph((options.side, options.side * 3 // 4), folder / "0.jpg")
@@ -103,7 +106,7 @@ def main() -> None:
         start, whole = (
             statistics.median(seconds for seconds, _ in results[kind, count]) for count in folders
         )
-        rate = (options.photographs - 1) / (whole - start)
+        rate = (options.photographs - FEW) / (whole - start)
         memory = max(memory for _, memory in results[kind, options.photographs])
         print(f"| {kind} | {start:.1f} | {whole:.1f} | {rate:.2f} | {memory:.0f} |")
 
