@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from . import colour, guide, hub
+from .batch import groups
 from .errors import HintError, ModelError
 from .generator import STRIDE, Generator, for_inference
 from .hints import (
@@ -40,6 +41,7 @@ from .settings import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVI
 LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 # Of the small copy's sides; those near 1 first, which are taken where others are no better.
 FACTORS = sorted((1 + percent / 100 for percent in range(-6, 7)), key=lambda f: abs(f - 1))
+SEEN = 4 * 256**2  # pixels of small copies at once: four of the usual; larger ones gain nothing
 MATCHED = 16  # stride of the features by which places of two photographs are compared
 
 
@@ -220,14 +222,17 @@ class Colouriser:
         smalls = [self._small(luma, detail) for luma in lumas]
         found: dict[int, Prediction | ModelError] = {}
         for shape in {small.shape for small in smalls}:
-            own = [index for index, small in enumerate(smalls) if small.shape == shape]
-            chroma, palette = self._paint(torch.cat([smalls[index] for index in own]), [])
-            for place, index in enumerate(own):
-                painted = chroma[place : place + 1], palette[place : place + 1]
-                try:
-                    found[index] = self._prediction(lumas[index].size, smalls[index], *painted, [])
-                except ModelError as error:
-                    found[index] = error
+            alike = [index for index, small in enumerate(smalls) if small.shape == shape]
+            for own in groups(alike, max(1, SEEN // math.prod(shape))):
+                chroma, palette = self._paint(torch.cat([smalls[index] for index in own]), [])
+                for index, own_chroma, own_palette in zip(own, chroma, palette, strict=True):
+                    size, small = lumas[index].size, smalls[index]
+                    try:
+                        found[index] = self._prediction(
+                            size, small, own_chroma[None], own_palette[None], []
+                        )
+                    except ModelError as error:
+                        found[index] = error
         return [found[index] for index in range(len(lumas))]
 
     def suggest(

@@ -19,13 +19,16 @@ def lumas(cat: Image.Image) -> list[Image.Image]:
     return [cat.convert("L").rotate(40 * i).resize(size) for i, size in enumerate(SIZES)]
 
 
-def test_the_network_says_the_same_of_several(colouriser: Colouriser, cat: Image.Image) -> None:
+@pytest.mark.parametrize("detail", [224, 512])
+def test_the_network_says_the_same_of_several(
+    detail: int, colouriser: Colouriser, cat: Image.Image
+) -> None:
     photographs = lumas(cat)
-    predictions = colouriser.predict_all(photographs)
+    predictions = colouriser.predict_all(photographs, detail)
     assert len(predictions) == len(SIZES)
     for luma, prediction in zip(photographs, predictions, strict=True):
         assert isinstance(prediction, Prediction)
-        alone = colouriser.predict(luma)
+        alone = colouriser.predict(luma, detail)
         assert prediction.size == alone.size == luma.size
         assert (prediction.luma == alone.luma).all()
         for name in ("chroma", "palette", "coefficients"):
