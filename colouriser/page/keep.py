@@ -133,14 +133,25 @@ def place() -> Path:
 
 def used() -> int:
     """Bytes of all that is kept."""
-    total = 0
-    for top, _, names in os.walk(FOLDER):
-        for name in names:
-            try:
-                total += (Path(top) / name).stat().st_size
-            except OSError:  # swept meanwhile
-                continue
+    total, folders = 0, [str(FOLDER)]  # os.walk and Path.stat take twice as long
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += _size(entry)
+        except OSError:  # swept meanwhile
+            continue
     return total
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # swept meanwhile
+        return 0
 
 
 def check_room() -> None:

@@ -294,12 +294,12 @@ class Studio:
         return Result(name, photo, colour, model, started, time.monotonic() - started)
 
     def save(self, result: Result, settings: Settings, folder: Path, stem: str = "") -> Path:
-        """Write a result at full size as NAME-colourised; returns the file.
+        """Write a result at full size as NAME-colourised into a folder, a new `place` for example,
+        where room has been looked for; returns the file.
 
         Raises:
-            ColouriserError: it cannot be written, or there is no room.
+            ColouriserError: it cannot be written.
         """
-        check_room()
         suffix = _suffix(result.photo, settings)
         path = folder / f"{stem or short_stem(result.name)}-colourised{suffix}"
         values = (result.colour, path, result.photo, settings.position)
@@ -339,6 +339,7 @@ class Studio:
                         "in parts.",
                     )
                 result = self.colourise(entry, settings)
+                check_room()
                 stem = Path(unused(f"{short_stem(entry.name)}.x", used)).stem
                 yield self.save(result, settings, folder, stem)
             except ColouriserError as error:
