@@ -166,7 +166,7 @@ def colour(
     bar = tqdm(
         total=len(jobs), desc="colour", unit="photo", disable=None if len(jobs) > 1 else True
     )
-    # Each thread has some of a few photographs, and what concerns one alone, it has alone.
+    # Of few photographs each thread gets its share; with a reference each is asked about alone.
     size = 1 if given or other else max(1, min(TOGETHER, len(jobs) // threads))
     try:
         for _, result in overlapped(colour_group, groups(jobs.items(), size), threads):

@@ -14,7 +14,7 @@ from .pipeline import Prediction
 T = TypeVar("T")
 R = TypeVar("R")
 TOGETHER = 4  # photographs: the network takes a fifth less time for each; more of them save no more
-MOST_PIXELS = 24_000_000  # of those that wait for the network; a larger photograph is seen alone
+MOST_PIXELS = 24_000_000  # that wait for the network; with more it is asked without others
 
 
 def together(
@@ -39,12 +39,19 @@ def together(
     became: dict[int, R] = {}
     waiting: dict[int, Photo] = {}
 
+    def alone(luma: Image.Image) -> Prediction | Exception:
+        try:
+            return predict([luma])[0]
+        except Exception as error:
+            return error
+
     def ask() -> None:
+        lumas = [photo.luma for photo in waiting.values()]
         predictions: Sequence[Prediction | Exception]
         try:
-            predictions = predict([photo.luma for photo in waiting.values()])
-        except Exception as error:
-            predictions = [error] * len(waiting)
+            predictions = predict(lumas)
+        except Exception:  # one of them, or together they are too many
+            predictions = [alone(luma) for luma in lumas]
         for (index, photo), prediction in zip(waiting.items(), predictions, strict=True):
             try:
                 if isinstance(prediction, Exception):

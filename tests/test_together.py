@@ -93,15 +93,25 @@ def test_what_goes_wrong_costs_itself_alone(
     assert at_once == ([5] if most_pixels > 1 else [1, 1, 1, 1, 1])
 
 
-def test_a_network_that_fails_is_said_of_all(scans: list[Path]) -> None:
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_network_that_fails_is_asked_about_each_alone(
+    most: int, colouriser: Colouriser, scans: list[Path]
+) -> None:
     def predict(photographs: list[Image.Image]) -> Sequence[Prediction | ModelError]:
-        raise ModelError("no_memory", "too little memory")
+        if len(photographs) > most or photographs[0].size == SIZES[3]:
+            raise ModelError("no_memory", "too little memory")
+        return colouriser.predict_all(photographs)
 
     def finish(file: Path, taken: photo.Photo, prediction: Prediction) -> str:
+        assert prediction.size == taken.luma.size
         return "coloured"
 
     def failed(file: Path, error: Exception) -> str:
-        return str(error)
+        assert isinstance(error, ModelError)
+        return str(error.of(file.name))
 
-    became = together(scans, photo.read, predict, finish, failed)
-    assert became == ["too little memory"] * len(scans)
+    expected = [
+        "coloured" if most and size != SIZES[3] else f"{file.name}: too little memory"
+        for file, size in zip(scans, SIZES, strict=True)
+    ]
+    assert together(scans, photo.read, predict, finish, failed) == expected
