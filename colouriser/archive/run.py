@@ -3,8 +3,8 @@
     IN ─ names ─ plan ─ blocks of names ─┬─ worker: read, colour, write ─ rows ─┬─ manifest
     OUT, manifest ─┘                     └─ worker: …                    ─ rows ─┘
 
-Only names and rows travel. A worker reads, colours and writes a photograph itself, several at a
-time as the command line does, so that pixels never leave it, and what is in memory does not depend
+Only names and rows travel. A worker reads, colours and writes photographs itself, with a thread for
+each block that it has in hand, so that pixels never leave it, and what is in memory does not depend
 on the archive's size.
 
 Ray restarts a worker that dies, on another machine if its own is gone, and gives its block to the
@@ -15,6 +15,7 @@ its photographs are tried once more one by one, which leaves the guilty one alon
 
 import hashlib
 import logging
+import math
 import os
 import re
 import socket
@@ -37,7 +38,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from .. import hub, photo
-from ..batch import MOST_THREADS, groups, overlapped
+from ..batch import MOST_THREADS, groups
 from ..errors import ArchiveError, ColouriserError, ModelError, PhotoError, reason
 from ..pipeline import Colouriser, Prediction
 from ..settings import DETAIL, TEMPERATURE, VIVIDNESS
@@ -200,7 +201,8 @@ def plan(
 
 
 class Worker:
-    """Colours blocks of photographs; lives in a process of its own, on any machine.
+    """Colours blocks of photographs, several at a time; lives in a process of its own, on any
+    machine.
 
     Args:
         photographs, results: where they lie.
@@ -224,15 +226,14 @@ class Worker:
     ) -> None:
         self.photographs, self.results, self.look = photographs, results, look
         self.model, self.commit = model or "bundled", commit
-        self.threads = min(cpus, MOST_THREADS)
-        torch.set_num_threads(max(1, cpus // self.threads))
+        torch.set_num_threads(max(1, cpus // _threads(cpus)))
         self.colouriser = Colouriser.load(model)
 
     def __call__(self, jobs: pyarrow.Table) -> pyarrow.Table:
-        """Rows of the manifest for rows of JOBS."""
-        size = max(1, min(TOGETHER, len(jobs) // self.threads))
-        done = overlapped(self.colour, groups(jobs.to_pylist(), size), self.threads)
-        return _rows(row for _, rows in done for row in rows.result())
+        """Rows of the manifest for rows of JOBS. May be called from several threads."""
+        return _rows(
+            row for group in groups(jobs.to_pylist(), TOGETHER) for row in self.colour(group)
+        )
 
     def colour(self, jobs: Sequence[Job]) -> list[Job]:
         """Colour photographs together; rows of the manifest, each with the same share of the
@@ -281,8 +282,9 @@ def _work(
 ) -> Iterator[Job]:
     """Have jobs done; rows of the manifest as they come, which it has then, too."""
     left = {job["source"]: job for job in jobs}
+    share = math.ceil(len(jobs) / (number * _threads(workers.cpus)))  # of a thread, if they are few
     with tqdm(total=len(jobs), desc="archive", unit="photo", disable=None) as bar:
-        for block in (BLOCK, 1):
+        for block in (min(BLOCK, share), 1):
             flushed = time.monotonic()
             try:
                 for rows in _blocks(list(left.values()), block, workers, number, arguments):
@@ -320,19 +322,23 @@ def _blocks(
     warnings.filterwarnings("ignore", message="`ray_remote_args`")  # until Ray has names for both
     try:
         yield from (
-            ray.data.from_arrow(tables)
+            ray.data.from_blocks(tables)
             .map_batches(
                 Worker,
                 fn_constructor_args=arguments,
                 batch_size=None,
                 batch_format="pyarrow",
-                compute=ray.data.ActorPoolStrategy(size=min(number, len(tables))),
+                compute=ray.data.ActorPoolStrategy(
+                    size=min(number, len(tables)),
+                    max_concurrent_calls_per_actor=_threads(workers.cpus),
+                    enable_true_multi_threading=True,
+                ),
                 num_cpus=workers.cpus,
                 num_gpus=workers.gpus or None,
                 max_restarts=-1,
                 max_task_retries=TRIES,
             )
-            .iter_batches(batch_size=None, batch_format="pyarrow")
+            .iter_batches(prefetch_batches=0, batch_size=None, batch_format="pyarrow")
         )
     except ray.exceptions.RayError as error:
         raise ArchiveError(
@@ -382,6 +388,11 @@ def _machines(workers: Workers) -> Iterator[int]:
         yield min(workers.number or room, room)
     finally:
         ray.shutdown()
+
+
+def _threads(cpus: int) -> int:
+    """Of a worker that may use so many processors."""
+    return min(cpus, MOST_THREADS)
 
 
 def _rows(jobs: Iterable[Job]) -> pyarrow.Table:
