@@ -53,6 +53,15 @@ def test_bad_files(tmp_path: Path, cat: Image.Image) -> None:
     assert last(again) == "0 coloured, 0 found, 2 skipped, 3 failed"
 
 
+def test_one_worker_with_all_processors(
+    scans: Path, coloured: dict[str, bytes], tmp_path: Path
+) -> None:
+    out, cpus = tmp_path / "out", os.cpu_count() or 1
+    result = command("archive", scans, out, "--workers", 1, "--cpus", cpus)
+    assert result.returncode == 0, result.stderr
+    check(out, coloured)
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path, cat: Image.Image) -> None:
     (tmp_path / "photos").mkdir()
     cat.save(tmp_path / "photos" / "cat.jpg")
