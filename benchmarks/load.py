@@ -30,8 +30,10 @@ ROOT = Path(__file__).parent.parent
 PEOPLE = (1, 2, 4, 8)
 START = (
     "import runpy, sys, torch\n"
-    "if {threads}: torch.set_num_threads({threads})\n"
     "sys.path.insert(0, '.')\n"
+    "if {threads}:\n"
+    "    from colouriser.page.studio import AT_ONCE\n"
+    "    torch.set_num_threads({threads} * AT_ONCE)\n"  # which the page shares out
     "runpy.run_path('app.py', run_name='__main__')"
 )
 

@@ -90,7 +90,8 @@ def _bands(
     """
     low, weight = _positions(coefficients.shape[2], width)
     padded = F.pad(coefficients, (0, 1, 0, 1), mode="replicate")
-    columns = torch.lerp(padded[:, :, low], padded[:, :, low + 1], weight)  # 4×(h + 1)×width
+    sides = padded.index_select(2, low), padded.index_select(2, low + 1)
+    columns = torch.lerp(*sides, weight)  # 4×(h + 1)×width
     low, weight = _positions(coefficients.shape[1], height)
     large = height >= LARGE * coefficients.shape[1]
     band = BAND if large else BAND // 2  # where many rows of coefficients take room in it too

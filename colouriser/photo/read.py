@@ -39,7 +39,7 @@ SEVERAL = "has more than one page or frame; only the first is used"
 class Photo:
     """A photograph without its colour, and what is needed to write a coloured copy of it."""
 
-    luma: Image.Image  # mode "L", upright
+    luma: Image.Image  # mode "L", upright; of a JPEG that keeps its luma, as it is stored
     suffix: str  # of the format a copy is best written in, such as ".jpg"
     alpha: Image.Image | None = None  # mode "L", upright, for photographs with transparency
     exif: Image.Exif = field(default_factory=Image.Exif)  # without orientation and position
@@ -169,6 +169,8 @@ def _read(file: BinaryIO, name: str) -> Photo:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1)
         jpeg = whose_luma_stays(image, data, turned, name) if data else None
         profile = "icc_profile" in image.info
+        if jpeg and not profile:
+            image.draft("L", None)  # its chroma would be decoded for nothing
         image.load()
         exif, gps = kept_exif(image.getexif()), position(image.getexif())
         ImageOps.exif_transpose(image, in_place=True)
