@@ -60,7 +60,7 @@ def measure(arguments: list[str]) -> tuple[float, float]:
                     with suppress(psutil.Error):  # gone since
                         total += one.memory_full_info().pss
                 peak = max(peak, total / 1e6)
-                time.sleep(10.0)  # looking takes time, too
+                time.sleep(5.0)  # looking takes time, too
 
         thread = threading.Thread(target=watch)
         thread.start()

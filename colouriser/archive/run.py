@@ -48,7 +48,7 @@ from .store import File, Store, open_store, photographs
 
 log = logging.getLogger(__name__)
 
-BLOCK = 16  # photographs: a worker's task of some seconds, and what its death costs
+BLOCK = 16  # photographs: a thread's task of some seconds, and what its worker's death costs
 TRIES = 3  # of a block whose workers die, after the first
 NAMES_MEMORY = 200_000_000  # bytes of Ray's own memory; only names and rows lie there
 FLUSH = 15.0  # seconds between files of the manifest, at least
@@ -282,12 +282,16 @@ def _work(
 ) -> Iterator[Job]:
     """Have jobs done; rows of the manifest as they come, which it has then, too."""
     left = {job["source"]: job for job in jobs}
-    share = math.ceil(len(jobs) / (number * _threads(workers.cpus)))  # of a thread, if they are few
+    threads = _threads(workers.cpus)
+    share = math.ceil(len(jobs) / (number * threads))  # of a thread, if they are few
     with tqdm(total=len(jobs), desc="archive", unit="photo", disable=None) as bar:
-        for block in (min(BLOCK, share), 1):
+        # One by one, or a death would be the neighbours', too.
+        for block, at_once in ((min(BLOCK, share), threads), (1, 1)):
             flushed = time.monotonic()
             try:
-                for rows in _blocks(list(left.values()), block, workers, number, arguments):
+                for rows in _blocks(
+                    list(left.values()), block, workers, number, at_once, arguments
+                ):
                     manifest.add(rows)
                     if time.monotonic() - flushed > FLUSH:
                         manifest.flush()
@@ -310,12 +314,14 @@ def _work(
 
 
 def _blocks(
-    jobs: Sequence[Job], block: int, workers: Workers, number: int, arguments: tuple
+    jobs: Sequence[Job], block: int, workers: Workers, number: int, threads: int, arguments: tuple
 ) -> Iterator[pyarrow.Table]:
-    """Have jobs done in blocks; rows of the manifest, in any order, for those whose workers did not
-    die every time."""
+    """Have jobs done in blocks, so many at once by each worker; rows of the manifest, in any order,
+    for those whose workers did not die every time."""
     starts = range(0, len(jobs), block)
     tables = [pyarrow.Table.from_pylist(list(jobs[i : i + block]), JOBS) for i in starts]
+    # A thread has the next block at hand, unless that is the share of another one.
+    ahead = 2 if block > 1 and len(tables) > number * threads else 1
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # a block that is given up does not stop the others
@@ -330,7 +336,8 @@ def _blocks(
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(
                     size=min(number, len(tables)),
-                    max_concurrent_calls_per_actor=_threads(workers.cpus),
+                    max_tasks_in_flight_per_actor=ahead * threads,
+                    max_concurrent_calls_per_actor=threads,
                     enable_true_multi_threading=True,
                 ),
                 num_cpus=workers.cpus,

@@ -39,7 +39,7 @@ SEVERAL = "has more than one page or frame; only the first is used"
 class Photo:
     """A photograph without its colour, and what is needed to write a coloured copy of it."""
 
-    luma: Image.Image  # mode "L", upright; of a JPEG that keeps its luma, as it is stored
+    luma: Image.Image  # mode "L", upright; of a JPEG without a profile, as it is stored
     suffix: str  # of the format a copy is best written in, such as ".jpg"
     alpha: Image.Image | None = None  # mode "L", upright, for photographs with transparency
     exif: Image.Exif = field(default_factory=Image.Exif)  # without orientation and position

@@ -100,7 +100,9 @@ def test_nothing_is_lost(
     check(out, coloured)
 
 
+@pytest.mark.parametrize("threads", [1, 2])  # of a worker
 def test_a_photograph_that_kills_workers_costs_itself_alone(
+    threads: int,
     scans: Path,
     coloured: dict[str, bytes],
     machines: Machines,
@@ -119,6 +121,7 @@ def test_a_photograph_that_kills_workers_costs_itself_alone(
             return super().colour(jobs)
 
     monkeypatch.setattr(run, "Worker", Mortal)
+    monkeypatch.setattr(run, "_threads", lambda cpus: threads)
     monkeypatch.setattr(run, "BLOCK", 4)
     failures: list[str] = []
     team = Workers(cpus=1, address=machines.address)
