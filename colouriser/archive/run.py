@@ -320,7 +320,8 @@ def _blocks(
     for those whose workers did not die every time."""
     starts = range(0, len(jobs), block)
     tables = [pyarrow.Table.from_pylist(list(jobs[i : i + block]), JOBS) for i in starts]
-    # A thread has the next block at hand, unless that is the share of another one.
+    # A thread has the next block at hand, unless that is the share of another thread, or blocks are
+    # single photographs, of which a death is to concern one.
     ahead = 2 if block > 1 and len(tables) > number * threads else 1
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -345,6 +346,7 @@ def _blocks(
                 max_restarts=-1,
                 max_task_retries=TRIES,
             )
+            # Rows are small, and fetched as they come.
             .iter_batches(prefetch_batches=0, batch_size=None, batch_format="pyarrow")
         )
     except ray.exceptions.RayError as error:
