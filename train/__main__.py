@@ -1,6 +1,6 @@
 """Train a generator and publish it: `python -m train STEP`, `python -m train STEP --help`.
 
-    prepare     photographs -> pairs of greyscale and colour, with splits
+    prepare     photographs -> bytes at their stored size, with splits
     generator   stage 1: pixel loss, from ImageNet weights
     critic      stage 2: tell generated photographs from real ones
     gan         stage 3: both against each other
@@ -22,8 +22,9 @@ from pathlib import Path
 
 from colouriser import ColouriserError
 
+from .errors import TrainingError
 from .recipes import RECIPES, Recipe
-from .run import Run, TrainingError
+from .run import Run
 
 log = logging.getLogger(__name__)
 
@@ -63,17 +64,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    # Imported here: a typing error on the command line should not wait for torch.
-    from .stages.distributed import choose_gpu, is_only
-
     recipe = RECIPES[options.recipe]
     run = Run(options.run or Path("runs") / recipe.name)
-    if options.source and Run(Path(options.source)).pairs_csv.exists():
+    if options.source and Run(Path(options.source)).is_prepared:
         run, options.source = Run(Path(options.source)), None
-    choose_gpu()
-    if not is_only() and options.step not in ("generator", "critic", "gan"):
-        raise TrainingError(f"{options.step} runs in one process; start it alone")
-    run.check_recipe(recipe)
+    recipe = run.recipe(recipe)
     for step in STEPS if options.step == "all" else [options.step]:
         with run.recorded(step, recipe, **_notes(step, options)):
             _run_step(step, options, recipe, run)
@@ -103,16 +98,18 @@ def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Run) 
     elif step == "critic":
         from .stages.critic import train_critic
 
-        train_critic(recipe, run, options.encoder_weights)
+        train_critic(recipe, run, options.eyes_weights)
     elif step == "gan":
         from .stages.gan import train_gan
 
-        train_gan(recipe, run, options.encoder_weights)
+        train_gan(recipe, run, options.eyes_weights)
     elif step == "evaluate":
         from .measure.evaluate import evaluate
 
         others = dict(_name_and_folder(text) for text in options.compare)
-        path = evaluate(recipe, run, options.split, options.source, others)
+        path = evaluate(
+            recipe, run, options.split, options.source, others, options.degraded, options.sets
+        )
         log.info("%s\n%s", path, path.read_text())
     else:
         from .measure.figures import figures
@@ -214,11 +211,19 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
             metavar="SOURCE",
             help="sources in those files whose photographs are measured in a table of their own",
         )
-    if step in ("generator", "critic", "gan", "all"):
+    if step in ("generator", "all"):
         parser.add_argument(
             "--encoder-weights",
             type=Path,
-            help="torchvision's ImageNet weights of the encoder (.pth); downloaded unless given",
+            help="ImageNet weights of the encoder (safetensors, with timm's or torchvision's "
+            "names); downloaded unless given",
+        )
+    if step in ("critic", "gan", "all"):
+        parser.add_argument(
+            "--eyes-weights",
+            type=Path,
+            help="ImageNet weights of EfficientNet-Lite0 (safetensors, with timm's names), through "
+            "which losses and the critic look; downloaded unless given",
         )
     if step in ("generator", "all"):
         parser.add_argument(
@@ -242,7 +247,17 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
             nargs="+",
             default=[],
             metavar="NAME=FOLDER",
-            help="what other tools made of the photographs in RUN/grey, as further rows",
+            help="what other tools made of the same photographs (NAME.png each), as further rows",
+        )
+        parser.add_argument(
+            "--degraded",
+            nargs="+",
+            default=[],
+            metavar="SET",
+            help="sets that are also measured degraded, as scans are",
+        )
+        parser.add_argument(
+            "--sets", nargs="+", default=[], metavar="SET", help="measure these sets alone"
         )
 
 
