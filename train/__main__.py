@@ -28,6 +28,7 @@ from .run import Run
 
 log = logging.getLogger(__name__)
 
+SCHEME = "hf://datasets/"  # of a data set on the Hub
 STEPS = ("prepare", "generator", "critic", "gan", "evaluate", "figures")
 
 
@@ -79,7 +80,8 @@ def _notes(step: str, options: argparse.Namespace) -> dict[str, object]:
     if step == "prepare":
         from .data.prepare import PETS
 
-        return {"photographs": [path.resolve().name for path in options.images] or [PETS]}
+        names = [s if s.startswith(SCHEME) else Path(s).resolve().name for s in options.images]
+        return {"photographs": names or [PETS]}
     if step == "generator" and options.start:
         start = Path(options.start)
         return {"start": start.resolve().name if start.exists() else options.start}
@@ -90,7 +92,8 @@ def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Run) 
     if step == "prepare":
         from .data.prepare import prepare
 
-        prepare(recipe, run, options.images, options.splits, options.apart)
+        folders = [_image_folder(source, run) for source in options.images]
+        prepare(recipe, run, folders, options.splits, options.apart)
     elif step == "generator":
         from .stages.generator import train_generator
 
@@ -116,6 +119,14 @@ def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Run) 
 
         for path in figures(recipe, run, options.split, options.set):
             log.info("%s", path)
+
+
+def _image_folder(source: str, run: Run) -> Path:
+    if not source.startswith(SCHEME) or run.is_prepared:
+        return Path(source)
+    from .data.hub_images import dataset_folder
+
+    return dataset_folder(source, run.folder / "images" / source.removeprefix(SCHEME))
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -191,10 +202,11 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
     if step in ("prepare", "all"):
         parser.add_argument(
             "--images",
-            type=Path,
             nargs="+",
             default=[],
-            help="folders of photographs; the Oxford-IIIT Pet Dataset is downloaded unless given",
+            metavar="FOLDER",
+            help="folders of photographs, or data sets on the Hub (hf://datasets/OWNER/NAME); the "
+            "Oxford-IIIT Pet Dataset is downloaded unless given",
         )
         parser.add_argument(
             "--splits",
