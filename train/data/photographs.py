@@ -120,6 +120,9 @@ COLUMNS = [field.name for field in fields(Photograph)]
 
 def _read_list(path: Path) -> list[Photograph]:
     with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+        reader = csv.DictReader(file, strict=True)
+        if not set(COLUMNS) <= set(reader.fieldnames or ()):
+            raise ValueError(f"it needs the columns {', '.join(COLUMNS)}")
         return [
             Photograph(
                 row["name"],
@@ -131,7 +134,7 @@ def _read_list(path: Path) -> list[Photograph]:
                 int(row["width"]),
                 int(row["offset"]),
             )
-            for row in csv.DictReader(file, strict=True)
+            for row in reader
         ]
 
 

@@ -125,12 +125,13 @@ class GanSteps(Callback):
                 true_look = None if self.eyes is None else self.eyes.look(self.y)
             look = None if self.eyes is None else self.eyes.look(output)
         looks = None if look is None or true_look is None else (look, true_look)
-        if both or not self.generators_turn:
+        generators_turn = self.generators_turn
+        if both or not generators_turn:
             loss = self._step_critic(output.detach(), looks, device, bfloat16)
-            self.generators_turn = both or loss < (self.recipe.critic_threshold or 0)
-        if both or self.generators_turn:
+            self.generators_turn = loss < (self.recipe.critic_threshold or 0)
+        if both or generators_turn:
             loss = self._step_generator(painting, output, looks, device, bfloat16)
-            self.generators_turn = both
+            self.generators_turn = False
         self.learn.loss = self.learn.loss_grad = torch.tensor(loss)
         raise CancelBatchException
 
