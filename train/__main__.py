@@ -97,15 +97,15 @@ def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Run) 
     elif step == "generator":
         from .stages.generator import train_generator
 
-        train_generator(recipe, run, options.encoder_weights, options.start)
+        train_generator(recipe, run, options.encoder_weights, options.start, options.track)
     elif step == "critic":
         from .stages.critic import train_critic
 
-        train_critic(recipe, run, options.eyes_weights)
+        train_critic(recipe, run, options.eyes_weights, options.track)
     elif step == "gan":
         from .stages.gan import train_gan
 
-        train_gan(recipe, run, options.eyes_weights)
+        train_gan(recipe, run, options.eyes_weights, options.track)
     elif step == "evaluate":
         from .measure.evaluate import evaluate
 
@@ -229,6 +229,15 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
             type=Path,
             help="ImageNet weights of the encoder (safetensors, with timm's or torchvision's "
             "names); downloaded unless given",
+        )
+    if step in ("generator", "critic", "gan", "all"):
+        parser.add_argument(
+            "--track",
+            nargs="?",
+            const="here",
+            metavar="SPACE",
+            help="show curves and pictures live in trackio: on this computer (trackio show), or as "
+            "the Space owner/name",
         )
     if step in ("critic", "gan", "all"):
         parser.add_argument(

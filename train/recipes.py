@@ -48,10 +48,10 @@ class Recipe:
     fakes: int | None = 1500  # generated training photographs for it; all unless given
     real_label: float = 0.9  # one-sided label smoothing (Salimans et al. 2016)
 
-    gan_epochs: int = 4
-    gan_small_epochs: int = 3  # on small crops, as in stage 1
+    gan_epochs: int = 3
+    gan_small_epochs: int = 0  # on small crops, as in stage 1
     gan_small_size: int = 128
-    gan_size: int = 160
+    gan_size: int = 128
     gan_rate: float = 3e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 1e-3  # faster than its pupil, or it is fooled within an epoch
     pixel_weight: float = 1.0  # of the pixel loss; of psnr, for a decibel

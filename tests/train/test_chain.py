@@ -209,6 +209,27 @@ def test_a_model_to_start_from(run: Path, tmp_path: Path) -> None:
     assert record["generator"]["seconds"] > 0
 
 
+def test_curves_and_pictures_are_tracked(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tracked"
+    folder.mkdir()
+    for name in PREPARED:
+        (folder / name).symlink_to(run / name)
+    command = ["generator", "--recipe", "smoke", "--run", folder, "--track"]
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    result = train(*command)
+    assert result.returncode == 0, result.stderr
+    read = (
+        "from trackio.sqlite_storage import SQLiteStorage as s; import json;"
+        "print(json.dumps([r['valid_psnr'] for r in s.get_logs('tracked', 'generator')]))"
+    )
+    shown = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, check=True)
+    expected = [float(row["valid_psnr"]) for row in history(folder / "generator")]
+    assert json.loads(shown.stdout.splitlines()[-1]) == pytest.approx(expected, rel=1e-4)
+    assert len(list((tmp_path / "trackio" / "media").rglob("*.jpg"))) == 2
+
+
 def test_a_model_of_another_architecture_is_no_start(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

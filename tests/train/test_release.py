@@ -37,6 +37,7 @@ NAME = "owner/cats"
 PUBLISHED = {
     WEIGHTS,
     CONFIG,
+    "LICENSE",
     "README.md",
     "evaluation.json",
     "recipe.json",
@@ -106,6 +107,14 @@ def test_publish_and_pull_by_tag_commit_and_branch(hub: Hub, run: Path, cat: Ima
     fetched = sorted(r for r in hub.requests if re.match("GET /(owner|cdn)/", r))
     config = f"GET /{NAME}/resolve/{commit}/{CONFIG}"
     assert fetched == [f"GET /cdn/{weights}", config]  # nothing else, and once
+
+
+def test_the_card_of_weights_that_are_bound_to_their_photographs(hub: Hub, run: Path) -> None:
+    assert publish(run) == 0
+    front = ModelCard.load(run / "publish" / "README.md").data.to_dict()
+    assert front["license"] == "other"
+    assert front["license_name"]
+    assert (run / "publish" / front["license_link"]).exists()
 
 
 def test_the_card(hub: Hub, run: Path) -> None:

@@ -134,7 +134,9 @@ def belief(critic: nn.Module, photograph: Image.Image) -> float:
         return critic.eval()(rgb).sigmoid().mean().item()
 
 
-def train_critic(recipe: Recipe, run: Run, eyes_weights: Path | None = None) -> None:
+def train_critic(
+    recipe: Recipe, run: Run, eyes_weights: Path | None = None, track: str | None = None
+) -> None:
     """Train the critic on the saved outputs against the real photographs.
 
     Leaves RUN/critic/checkpoint.safetensors.
@@ -143,6 +145,7 @@ def train_critic(recipe: Recipe, run: Run, eyes_weights: Path | None = None) -> 
         recipe: decides critic and schedule.
         run: a run with a generator.
         eyes_weights: a safetensors file of the eyes; downloaded unless given.
+        track: see `track_epoch`.
 
     Raises:
         TrainingError: the generator has not left its outputs yet.
@@ -180,7 +183,7 @@ def train_critic(recipe: Recipe, run: Run, eyes_weights: Path | None = None) -> 
 
     train(
         learner,
-        EpochRecord(run, "critic", recipe, lambda epoch: recipe.critic_size, judge),
+        EpochRecord(run, "critic", recipe, lambda epoch: recipe.critic_size, judge, track=track),
         recipe.critic_epochs,
         lambda first: learner.fit_one_cycle(
             recipe.critic_epochs, recipe.critic_rate, start_epoch=first

@@ -192,13 +192,16 @@ def _detached(look: Look) -> Look:
     return Look([x.detach() for x in look.features], look.logits.detach())
 
 
-def train_gan(recipe: Recipe, run: Run, eyes_weights: Path | None = None) -> None:
+def train_gan(
+    recipe: Recipe, run: Run, eyes_weights: Path | None = None, track: str | None = None
+) -> None:
     """Train both networks against each other; leaves the best epoch's generator in RUN/gan.
 
     Args:
         recipe: decides losses and schedule.
         run: a run with a generator and a critic.
         eyes_weights: a safetensors file of the eyes; downloaded unless given.
+        track: see `track_epoch`.
 
     Raises:
         TrainingError: the generator's or the critic's stage is not done.
@@ -238,6 +241,7 @@ def train_gan(recipe: Recipe, run: Run, eyes_weights: Path | None = None) -> Non
         lambda epoch: recipe.gan_small_size if epoch < small else recipe.gan_size,
         after,
         {"critic": (steps.critic, steps.optimiser)},
+        track,
     )
     train(
         learner,

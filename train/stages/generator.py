@@ -45,7 +45,11 @@ COUNTED = 500  # photographs whose colours are counted: which are rare hardly de
 
 
 def train_generator(
-    recipe: Recipe, run: Run, encoder_weights: Path | None = None, start: str | None = None
+    recipe: Recipe,
+    run: Run,
+    encoder_weights: Path | None = None,
+    start: str | None = None,
+    track: str | None = None,
 ) -> None:
     """Train the generator alone and save its outputs for the critic.
 
@@ -55,6 +59,7 @@ def train_generator(
         encoder_weights: a safetensors file with ImageNet weights; downloaded unless given.
         start: a model to go on from, a folder or "owner/name@revision", in place of ImageNet. It
             may be an older one, without hints, palette or attention.
+        track: see `track_epoch`.
 
     Raises:
         TrainingError: `start` is not of the recipe's architecture; see also `imagenet`.
@@ -94,6 +99,7 @@ def train_generator(
             recipe,
             lambda e: recipe.small_size if e < recipe.small_epochs else recipe.generator_size,
             Validator(recipe, run, model.average, "generator"),
+            track=track,
         ),
         recipe.generator_epochs,
         lambda first: learner.fit(

@@ -24,6 +24,7 @@ from ..errors import TrainingError
 from ..recipes import Recipe
 from ..run import Run, read_csv, write_csv
 from .checkpoint import Notes, load_checkpoint, save_checkpoint
+from .track import track_epoch
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class EpochRecord(Callback):
     Args:
         size: of the crops of an epoch, from 0.
         others: networks that are no part of the learner's model, and their optimisers.
+        track: where its curves are shown live, see `track_epoch`; nowhere unless given.
     """
 
     order = 80  # after fastai's Recorder and SkipToEpoch
@@ -126,8 +128,9 @@ class EpochRecord(Callback):
         size: Callable[[int], int],
         after: Callable[[int, Scores, float | None], float],
         others: dict[str, tuple[nn.Module, torch.optim.Optimizer]] | None = None,
+        track: str | None = None,
     ) -> None:
-        self.run, self.stage, self.recipe = run, stage, recipe
+        self.run, self.stage, self.recipe, self.track = run, stage, recipe, track
         self.size, self.after_scores, self.others = size, after, others or {}
         self.first = 0
         self.best: float | None = None
@@ -147,6 +150,10 @@ class EpochRecord(Callback):
         self.best = self.after_scores(self.epoch + 1, row, self.best)
         row["seconds"] = round(time.monotonic() - self.started, 1)
         _add_row(self.run, self.stage, {"epoch": self.epoch + 1, **row})
+        if self.track:
+            picture = self.run.sample(self.stage, self.epoch + 1)
+            name = self.run.folder.resolve().name
+            track_epoch(self.track, name, self.stage, self.epoch + 1, row, picture)
         notes = Notes(self.epoch + 1, self.best)
         save_checkpoint(self.run.checkpoint(self.stage), notes, self.networks())
 
