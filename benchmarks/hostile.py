@@ -14,8 +14,9 @@ from PIL import Image
 
 from colouriser import ColouriserError
 from colouriser.live import Live
+from colouriser.options import Options
 from colouriser.page.one import PICTURES
-from colouriser.page.studio import Settings, Studio
+from colouriser.page.studio import Studio
 from tests import hostile
 
 
@@ -54,8 +55,8 @@ def main() -> None:
             try:
                 entries, passed = studio.entries([path])
                 for entry in entries:
-                    result = studio.colourise(entry, Settings())
-                    studio.save(result, Settings(), folder / "done")
+                    result = studio.colourise(entry, Options())
+                    studio.save(result, Options(), folder / "done")
                 said = f"{len(passed)} passed over" if passed else "coloured"
             except ColouriserError as error:
                 said = str(error)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from colouriser import Colouriser
 from colouriser.hub import find, load
-from colouriser.settings import DETAIL
+from colouriser.options import DETAIL
 from train.measure.evaluate import colour_all, photographs
 from train.measure.metrics import Metrics
 from train.recipes import RECIPES
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument(
         "--unblended", type=Path, help="what a GAN left; the bundled weights if not"
     )
-    parser.add_argument("--detail", type=int, default=int(DETAIL.usual))
+    parser.add_argument("--detail", type=int, default=int(DETAIL.default))
     options = parser.parse_args()
     run, model = Run(options.run), load(find(options.unblended))
     own = 1.0 if options.unblended else BUNDLED_HEAD

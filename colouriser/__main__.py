@@ -5,18 +5,18 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from PIL import Image
 from tqdm import tqdm
 
-from . import settings
 from .batch import MOST_THREADS, groups, overlapped, plan
 from .errors import ColouriserError, ModelError, PhotoError, SettingError
+from .options import STRENGTH, VARIANTS, Number, Options, Setting, spread
 from .photo import Photo, mark, read, read_picture, to_colour, write
 
 Model = Annotated[
@@ -24,7 +24,7 @@ Model = Annotated[
     typer.Option(help="folder or Hub repository owner/name@revision; bundled unless given"),
 ]
 
-GPUS = settings.Range(0, 8, 0)  # of a worker
+GPUS = Number(0, 8, 0, "GPUs of each worker; a share is enough for one")
 
 program = typer.Typer(
     help="Colour for black-and-white photographs.",
@@ -35,55 +35,45 @@ program = typer.Typer(
 )
 
 
-def setting(range: settings.Range, text: str) -> typer.models.OptionInfo:
-    """An option for a number that must lie in a setting's range."""
+def flag(name: str, setting: Setting) -> Any:
+    """The type of a command's parameter that is a flag for a setting, and is checked."""
+    spelled = f"--{name.replace('_', '-')}"
 
-    def check(context: typer.Context, parameter: typer.CallbackParam, value: float) -> float:
+    def check(value: Any) -> Any:
         try:
-            range.check(parameter.opts[0], value)
+            return setting.check(spelled, value)
         except SettingError as error:
             raise typer.BadParameter(str(error)) from error
-        return value
 
-    limits = f"{range.lowest:g} to {range.highest:g}"
-    return typer.Option(help=f"{text}, {limits}", callback=check)
+    return Annotated[
+        type(setting.default), typer.Option(spelled, help=setting.text, callback=check)
+    ]
+
+
+def with_flags(function: Callable) -> Callable:
+    """A command with a flag for each option in place of `options`."""
+    return spread(function, flag)
 
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="colour again what is done already")]
-Detail = Annotated[int, setting(settings.DETAIL, "size the generator sees")]
-Vividness = Annotated[float, setting(settings.VIVIDNESS, "strength of colour")]
-Temperature = Annotated[
-    float, setting(settings.TEMPERATURE, "of all colours, from bluish to yellowish")
-]
-KeepPosition = Annotated[
-    bool, typer.Option("--keep-position", help="keep where it was taken (GPS)")
-]
-Marked = Annotated[
-    bool, typer.Option("--mark", help="write into a corner that the colour was added")
-]
 
 
 @program.command()
+@with_flags
 def colour(
     photos: Annotated[list[Path], typer.Argument(help="photographs and folders of them")],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for the results")],
     overwrite: Overwrite = False,
-    detail: Detail = int(settings.DETAIL.usual),
-    vividness: Vividness = settings.VIVIDNESS.usual,
-    temperature: Temperature = settings.TEMPERATURE.usual,
-    keep_position: KeepPosition = False,
-    marked: Marked = False,
+    options: Options = Options(),
     hints: Annotated[
         Path | None, typer.Option(help="JSON list of {x, y, colour, radius}, for one photograph")
     ] = None,
     reference: Annotated[
         Path | None, typer.Option(help="photograph whose colours are taken where it looks alike")
     ] = None,
-    strength: Annotated[
-        float, setting(settings.STRENGTH, "how much of the reference's colours is taken")
-    ] = settings.STRENGTH.usual,
+    strength: flag("strength", STRENGTH) = STRENGTH.default,  # type: ignore[valid-type]
     variants: Annotated[
-        int, typer.Option(min=0, max=int(settings.VARIANTS.highest), help="other colourings, too")
+        int, typer.Option(min=0, max=int(VARIANTS.highest), help="other colourings, too")
     ] = 0,
     model: Model = None,
 ) -> None:
@@ -102,7 +92,7 @@ def colour(
     from .pipeline import Colouriser, Prediction
     from .together import TOGETHER, together
 
-    jobs, problems = plan(photos, output)
+    jobs, problems = plan(photos, output, options.format)
     if hints is not None and len(jobs) != 1:
         raise typer.BadParameter("--hints are places in one photograph; give one alone")
     try:
@@ -121,12 +111,14 @@ def colour(
         if os.path.exists(target) and not overwrite:
             return "skipped"
         photo = read(source, name=str(source))
-        return replace(photo, jpeg=None) if marked else photo  # its luma will not be the same
+        return replace(photo, jpeg=None) if options.mark else photo  # its luma will not be the same
 
     def predict(lumas: list[Image.Image]) -> Sequence[Prediction | ModelError]:
         if given or other:
-            return [colouriser.predict(luma, detail, given, other, strength) for luma in lumas]
-        return colouriser.predict_all(lumas, detail)
+            return [
+                colouriser.predict(luma, options.detail, given, other, strength) for luma in lumas
+            ]
+        return colouriser.predict_all(lumas, options.detail)
 
     def finish(job: tuple[Path, Path], photo: Photo, prediction: Prediction) -> str:
         target, source = job
@@ -146,8 +138,8 @@ def colour(
         for file, one in reversed(results.items()):  # the target last: then all is done
             if os.path.exists(file) and not overwrite:
                 continue
-            result = colouriser.merge(luma, one, vividness, temperature)
-            write(mark(result) if marked else result, file, photo, keep_position)
+            result = colouriser.merge(luma, one, options.vividness, options.temperature)
+            write(mark(result) if options.mark else result, file, photo, options.keep_position)
         return "coloured"
 
     def failed(job: tuple[Path, Path], error: Exception) -> ColouriserError:
@@ -188,21 +180,18 @@ def colour(
 
 
 @program.command()
+@with_flags
 def archive(
     source: Annotated[str, typer.Argument(metavar="IN", help="folder, or s3://bucket/folder")],
     target: Annotated[str, typer.Argument(metavar="OUT", help="the same, for the results")],
     overwrite: Overwrite = False,
-    detail: Detail = int(settings.DETAIL.usual),
-    vividness: Vividness = settings.VIVIDNESS.usual,
-    temperature: Temperature = settings.TEMPERATURE.usual,
-    keep_position: KeepPosition = False,
-    marked: Marked = False,
+    options: Options = Options(),
     model: Model = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="as many as there is room for")
     ] = None,
     cpus: Annotated[int, typer.Option(min=1, max=256, help="processors of each worker")] = 1,
-    gpus: Annotated[float, setting(GPUS, "GPUs of each worker; a share is enough for one")] = 0.0,
+    gpus: flag("gpus", GPUS) = GPUS.default,  # type: ignore[valid-type]
     address: Annotated[
         str | None, typer.Option(help="of a Ray cluster; this machine unless given")
     ] = None,
@@ -217,17 +206,16 @@ def archive(
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.basicConfig(format="warning: %(message)s")
     try:
-        from .archive import Look, Workers, archive
+        from .archive import Workers, archive
     except ModuleNotFoundError as error:
         raise _not_installed(error, "archive") from error
-    look = Look(detail, vividness, temperature, keep_position, marked)
     team = Workers(workers, cpus, gpus, address)
 
     def failed(line: str) -> None:
         tqdm.write(line, file=sys.stderr)
 
     try:
-        summary = archive(source, target, look, team, model, overwrite, failed)
+        summary = archive(source, target, options, team, model, overwrite, failed)
     except ColouriserError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error

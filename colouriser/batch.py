@@ -169,13 +169,24 @@ def pack(files: Iterable[Path], target: Path) -> None:
             archive.write(file, file.name)
 
 
-def plan(photos: Iterable[Path], output: Path) -> tuple[dict[Path, Path], list[ColouriserError]]:
+def target_name(name: str, format: str = "original") -> str:
+    """The name of a photograph's result: its own, or NAME.png where the format is to be or must be
+    another."""
+    if format == "png" and Path(name).suffix.lower() != ".png":
+        return f"{name}.png"
+    return result_name(name)
+
+
+def plan(
+    photos: Iterable[Path], output: Path, format: str = "original"
+) -> tuple[dict[Path, Path], list[ColouriserError]]:
     """Which result is written from which photograph (target -> source), and what is wrong with the
     rest.
 
     Args:
         photos: photographs, and folders that are searched for them.
         output: folder for the results; inside a searched folder it is passed over.
+        format: of the results, see `Options`.
     """
     jobs, problems = dict[Path, Path](), list[ColouriserError]()
     for given in photos:
@@ -191,7 +202,7 @@ def plan(photos: Iterable[Path], output: Path) -> tuple[dict[Path, Path], list[C
                 )
         for source in sources:
             target = output / (source.relative_to(given) if source != given else source.name)
-            target = target.with_name(result_name(target.name))
+            target = target.with_name(target_name(target.name, format))
             if os.path.realpath(target) == os.path.realpath(source):
                 problems.append(
                     PhotoError(

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from . import colour
 from .errors import HintError, reason
-from .settings import shown
+from .options import shown
 
 MOST = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
 LARGEST = 9  # side of a patch in pixels of the small copy; the generator has seen none larger

@@ -33,7 +33,7 @@ from safetensors.torch import load_file, save
 from .errors import ModelError, reason
 from .files import write_atomically
 from .generator import Generator, GeneratorConfig
-from .settings import shown
+from .options import shown
 
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

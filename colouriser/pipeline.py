@@ -35,8 +35,8 @@ from .hints import (
     suggest,
     vary,
 )
+from .options import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS
 from .photo import to_luma
-from .settings import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS
 
 LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 # Of the small copy's sides; those near 1 first, which are taken where others are no better.
@@ -58,7 +58,7 @@ class Prediction:
     coefficients: Tensor  # float 4×H/2×W/2, of guide.guided_upsampling
     patches: tuple[Patch, ...] = ()  # the hints and borrowed colours that it was given
 
-    def suggest(self, x: float, y: float, n: int = int(SUGGESTIONS.usual)) -> list[Suggestion]:
+    def suggest(self, x: float, y: float, n: int = int(SUGGESTIONS.default)) -> list[Suggestion]:
         """Likely colours at a place, see `Colouriser.suggest`."""
         SUGGESTIONS.check("n", n)
         check_place(x, y, *self.size)
@@ -144,10 +144,10 @@ class Colouriser:
         *,
         hints: Sequence[Hint] = (),
         reference: Image.Image | None = None,
-        strength: float = STRENGTH.usual,
-        detail: float = DETAIL.usual,
-        vividness: float = VIVIDNESS.usual,
-        temperature: float = TEMPERATURE.usual,
+        strength: float = STRENGTH.default,
+        detail: float = DETAIL.default,
+        vividness: float = VIVIDNESS.default,
+        temperature: float = TEMPERATURE.default,
     ) -> Image.Image:
         """Colour a photograph.
 
@@ -181,10 +181,10 @@ class Colouriser:
     def predict(
         self,
         luma: Image.Image,
-        detail: float = DETAIL.usual,
+        detail: float = DETAIL.default,
         hints: Sequence[Hint] = (),
         reference: Image.Image | None = None,
-        strength: float = STRENGTH.usual,
+        strength: float = STRENGTH.default,
     ) -> Prediction:
         """Ask the network: the slow, size-independent half of `colourise`, whose result can be
         kept.
@@ -206,7 +206,7 @@ class Colouriser:
         return self._predict(luma.size, small, found)
 
     def predict_all(
-        self, lumas: Sequence[Image.Image], detail: float = DETAIL.usual
+        self, lumas: Sequence[Image.Image], detail: float = DETAIL.default
     ) -> list[Prediction | ModelError]:
         """The same predictions as `predict`, or its error, for several photographs in less time:
         the network sees those together whose small copies are alike in shape.
@@ -240,7 +240,7 @@ class Colouriser:
         image: Image.Image,
         x: float,
         y: float,
-        n: int = int(SUGGESTIONS.usual),
+        n: int = int(SUGGESTIONS.default),
         hints: Sequence[Hint] = (),
     ) -> list[Suggestion]:
         """Likely colours at a place, given the hints so far.
@@ -303,8 +303,8 @@ class Colouriser:
     def merge(
         luma: Image.Image,
         prediction: Prediction,
-        vividness: float = VIVIDNESS.usual,
-        temperature: float = TEMPERATURE.usual,
+        vividness: float = VIVIDNESS.default,
+        temperature: float = TEMPERATURE.default,
     ) -> Image.Image:
         """Bring predicted chroma to full size and merge it with the photograph's luma: the half of
         `colourise` whose cost depends on the size.

@@ -38,10 +38,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from .. import hub, photo
-from ..batch import MOST_THREADS, groups
+from ..batch import MOST_THREADS, groups, target_name
 from ..errors import ArchiveError, ColouriserError, ModelError, PhotoError, reason
+from ..options import Options
 from ..pipeline import Colouriser, Prediction
-from ..settings import DETAIL, TEMPERATURE, VIVIDNESS
 from ..together import TOGETHER, together
 from .manifest import SCHEMA, Entry, Manifest
 from .store import File, Store, open_store, photographs
@@ -63,17 +63,6 @@ JOBS = pyarrow.schema(
     ]
 )
 Job = dict[str, Any]  # a row of JOBS
-
-
-@dataclass(frozen=True)
-class Look:
-    """How results are to be, see `Colouriser.colourise`."""
-
-    detail: int = int(DETAIL.usual)
-    vividness: float = VIVIDNESS.usual
-    temperature: float = TEMPERATURE.usual
-    position: bool = False  # keep where it was taken (GPS)
-    marked: bool = False  # write into a corner that the colour was added
 
 
 @dataclass(frozen=True)
@@ -99,7 +88,7 @@ class Summary:
 def archive(
     source: str,
     target: str,
-    look: Look = Look(),
+    options: Options = Options(),
     workers: Workers = Workers(),
     model: str | None = None,
     overwrite: bool = False,
@@ -113,7 +102,7 @@ def archive(
         source: a folder or a URI that pyarrow understands, such as s3://bucket/photographs.
         target: the same for the results, which keep folders and names. The manifest is written
             beside it, see manifest.py. One run at a time may write to it.
-        look: how results are to be.
+        options: how results are to be.
         workers: who does the work. On a cluster all must see both places.
         model: see `Colouriser.load`.
         overwrite: colour again what is done already.
@@ -133,7 +122,7 @@ def archive(
     hub.load(found)  # before anything else is started
     files, problems = photographs(taken, results)
     manifest.check_writable()
-    jobs, there, more = plan(files, manifest.entries(), results, overwrite)
+    jobs, there, more = plan(files, manifest.entries(), results, overwrite, options.format)
     problems += more
     for problem in problems:
         failed(f"error: {problem}")
@@ -146,7 +135,7 @@ def archive(
     )
     if jobs:
         with _machines(workers) as number:
-            arguments = (taken, results, look, *_weights(found), workers.cpus)
+            arguments = (taken, results, options, *_weights(found), workers.cpus)
             for row in _work(jobs, workers, number, arguments, manifest):
                 counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
                 if row["error"]:
@@ -157,7 +146,11 @@ def archive(
 
 
 def plan(
-    files: Sequence[File], known: dict[str, Entry], results: Store, overwrite: bool = False
+    files: Sequence[File],
+    known: dict[str, Entry],
+    results: Store,
+    overwrite: bool = False,
+    format: str = "original",
 ) -> tuple[list[Job], list[Job], list[ColouriserError]]:
     """What is to be done, what lies there although the manifest does not know, and what cannot be.
 
@@ -166,6 +159,7 @@ def plan(
         known: the manifest's entries.
         results: where results lie.
         overwrite: all is to be done.
+        format: of the results, see `Options`.
 
     Raises:
         ArchiveError: the results cannot be listed.
@@ -175,7 +169,7 @@ def plan(
     targets: dict[str, str] = {}
     for file in files:
         folder, slash, name = file.name.rpartition("/")
-        target = f"{folder}{slash}{photo.result_name(name)}"
+        target = f"{folder}{slash}{target_name(name, format)}"
         other = targets.setdefault(target, file.name)
         if other != file.name:
             problems.append(PhotoError("same_result", SAME, other=other).of(file.name))
@@ -206,7 +200,7 @@ class Worker:
 
     Args:
         photographs, results: where they lie.
-        look: how results are to be.
+        options: how results are to be.
         model: see `Colouriser.load`.
         commit: what the manifest says of its weights.
         cpus: that it may use.
@@ -219,12 +213,12 @@ class Worker:
         self,
         photographs: Store,
         results: Store,
-        look: Look,
+        options: Options,
         model: str | None,
         commit: str,
         cpus: int,
     ) -> None:
-        self.photographs, self.results, self.look = photographs, results, look
+        self.photographs, self.results, self.options = photographs, results, options
         self.model, self.commit = model or "bundled", commit
         torch.set_num_threads(max(1, cpus // _threads(cpus)))
         self.colouriser = Colouriser.load(model)
@@ -249,18 +243,18 @@ class Worker:
         with self.photographs.open(job["source"]) as file:
             taken = photo.read(file, job["source"])
         # Marked, its luma will not be the same.
-        return replace(taken, jpeg=None) if self.look.marked else taken
+        return replace(taken, jpeg=None) if self.options.mark else taken
 
     def _predict(self, lumas: list[Image.Image]) -> list[Prediction | ModelError]:
-        return self.colouriser.predict_all(lumas, self.look.detail)
+        return self.colouriser.predict_all(lumas, self.options.detail)
 
     def _finish(self, job: Job, taken: photo.Photo, prediction: Prediction) -> Job:
-        look, name = self.look, job["target"]
+        options, name = self.options, job["target"]
         luma = photo.to_colour(taken, name)
-        result = Colouriser.merge(luma, prediction, look.vividness, look.temperature)
-        if look.marked:
+        result = Colouriser.merge(luma, prediction, options.vividness, options.temperature)
+        if options.mark:
             result = photo.mark(result)
-        data = photo.encode(result, name, taken, look.position)
+        data = photo.encode(result, name, taken, options.keep_position)
         self.results.write(name, data)
         width, height = taken.luma.size
         return self._row(job) | {"width": width, "height": height, "result_bytes": len(data)}

@@ -16,18 +16,10 @@ from ..batch import Entry, photographs, read_entry, short_stem, unused, view_ent
 from ..errors import ColouriserError
 from ..hints import Hint, Suggestion, check, check_place
 from ..live import Live
+from ..options import DETAIL, Options, Wishes
 from ..photo import Photo, View, fit, mark, read_picture, show, to_colour, write
 from ..photo.guard import Guard
 from ..pipeline import Colouriser, Prediction
-from ..settings import (
-    DETAIL,
-    STRENGTH,
-    TEMPERATURE,
-    VARIANTS,
-    VIVIDNESS,
-    check_choice,
-    check_switch,
-)
 from .keep import WORK, check_room, place
 
 try:
@@ -40,54 +32,10 @@ SLOW = 3  # photographs of one request that may take longer; then the rest is le
 REQUEST_SECONDS = 1800.0  # for all photographs of a request: others wait, and uploads are deleted
 AT_ONCE = 2  # photographs: the generator is thread-safe, and decoding leaves a core idle
 KEPT_BYTES = 256_000_000  # of small photographs, 2 MB each, and of answers, 4 MB each
-FORMATS = ("original", "png")
 COLOURINGS = 4  # other ones that the page offers
 THUMBNAIL = 320  # pixels: longest side of theirs
 REFERENCE = 1024  # pixels: longest side of a reference that is kept
 CERTAIN, UNSURE = 0.57, 0.68  # doubt (hints.doubt) below which nothing is hatched, and all from
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a person can choose.
-
-    Raises:
-        SettingError: a value is of the wrong kind or out of range.
-    """
-
-    detail: float = DETAIL.usual  # size of the copy that the network sees
-    vividness: float = VIVIDNESS.usual  # strength of the colours
-    temperature: float = TEMPERATURE.usual  # from bluish to yellowish
-    format: str = "original"  # or "png"
-    position: bool = False  # keep where it was taken (GPS)
-    mark: bool = False  # write into a corner that the colour was added
-
-    def __post_init__(self) -> None:
-        DETAIL.check("detail", self.detail)
-        VIVIDNESS.check("vividness", self.vividness)
-        TEMPERATURE.check("temperature", self.temperature)
-        check_choice("format", self.format, FORMATS)
-        check_switch("keep_position", self.position)
-        check_switch("mark", self.mark)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How a photograph shall be coloured: what the network is told beside it.
-
-    Raises:
-        SettingError: a value is of the wrong kind or out of range.
-    """
-
-    hints: tuple[Hint, ...] = ()  # in pixels of the photograph
-    variant: int = 0  # the network's own colouring, or which other one
-    reference: Path | None = None  # another photograph, whose colours are borrowed
-    strength: float = STRENGTH.usual  # of the reference
-
-    def __post_init__(self) -> None:
-        STRENGTH.check("strength", self.strength)
-        if self.variant != 0:
-            VARIANTS.check("variant", self.variant)
 
 
 @dataclass(frozen=True)
@@ -168,23 +116,25 @@ class Studio:
             self.kept.put(key, kept, kept.nbytes)
         return kept
 
-    def answer(self, file: Path, wish: Wish) -> Prediction:
+    def answer(self, file: Path, wishes: Wishes) -> Prediction:
         """What the network says of a photograph, in pixels of its view.
 
         Raises:
-            ColouriserError: it cannot be read, or the wish cannot be granted.
+            ColouriserError: it cannot be read, or a wish cannot be granted.
         """
         view, model = self.view(file), self.live.colouriser.name
-        check(wish.hints, *view.size)
-        key = ("answer", file, wish, model)
+        check(wishes.hints, *view.size)
+        key = ("answer", file, wishes, model)
         if (kept := self.kept.get(key)) is None:
             scale = view.luma.width / view.size[0]
-            hints = [_scaled(hint, scale, view.luma.size) for hint in wish.hints]
-            if wish.variant:
-                usual = self.answer(file, Wish(reference=wish.reference, strength=wish.strength))
-                hints = usual.variants(int(wish.variant))[-1] + hints
-            other = self.reference(wish.reference) if wish.reference else None
-            _, kept = self.predict(view.luma, DETAIL.usual, hints, other, wish.strength)
+            hints = [_scaled(hint, scale, view.luma.size) for hint in wishes.hints]
+            if wishes.variant:
+                usual = self.answer(
+                    file, Wishes(reference=wishes.reference, strength=wishes.strength)
+                )
+                hints = usual.variants(int(wishes.variant))[-1] + hints
+            other = self.reference(wishes.reference) if wishes.reference else None
+            _, kept = self.predict(view.luma, DETAIL.default, hints, other, wishes.strength)
             self.kept.put(key, kept, kept.nbytes)
         return kept
 
@@ -200,11 +150,11 @@ class Studio:
             self.kept.put(key, kept, 3 * kept.width * kept.height)
         return kept
 
-    def preview(self, file: Path, wish: Wish, settings: Settings) -> Path:
+    def preview(self, file: Path, wishes: Wishes, options: Options) -> Path:
         """Colour a photograph at the size of a screen; returns the picture's file."""
-        view, answer = self.view(file), self.answer(file, wish)
-        colour = Colouriser.merge(view.luma, answer, settings.vividness, settings.temperature)
-        colour = mark(colour) if settings.mark else colour
+        view, answer = self.view(file), self.answer(file, wishes)
+        colour = Colouriser.merge(view.luma, answer, options.vividness, options.temperature)
+        colour = mark(colour) if options.mark else colour
         return show(colour, place() / "preview", view.alpha)
 
     def grey(self, file: Path) -> Path:
@@ -212,16 +162,16 @@ class Studio:
         view = self.view(file)
         return show(view.luma, place() / "grey", view.alpha)
 
-    def colourings(self, file: Path, wish: Wish, settings: Settings) -> list[Path]:
+    def colourings(self, file: Path, wishes: Wishes, options: Options) -> list[Path]:
         """Small pictures of the network's own colouring and of other ones."""
         luma, folder, files = fit(self.view(file).luma, THUMBNAIL), place(), []
         for variant in range(1 + COLOURINGS):
-            answer = self.answer(file, replace(wish, variant=variant))
-            colour = Colouriser.merge(luma, answer, settings.vividness, settings.temperature)
+            answer = self.answer(file, replace(wishes, variant=variant))
+            colour = Colouriser.merge(luma, answer, options.vividness, options.temperature)
             files.append(show(colour, folder / f"colouring-{variant}"))
         return files
 
-    def suggest(self, file: Path, wish: Wish, x: Any, y: Any, n: int) -> list[Suggestion]:
+    def suggest(self, file: Path, wishes: Wishes, x: Any, y: Any, n: int) -> list[Suggestion]:
         """Likely colours at a place of a photograph, in its pixels.
 
         Raises:
@@ -230,79 +180,79 @@ class Studio:
         view = self.view(file)
         check_place(x, y, *view.size)
         across, down = (s / full for s, full in zip(view.luma.size, view.size, strict=True))
-        return self.answer(file, wish).suggest(x * across, y * down, n)
+        return self.answer(file, wishes).suggest(x * across, y * down, n)
 
-    def unsure(self, file: Path, wish: Wish) -> Path:
+    def unsure(self, file: Path, wishes: Wishes) -> Path:
         """Where the palette is wide: a mask, as a picture whose alpha says how much."""
-        doubt = self.answer(file, wish).uncertainty()
+        doubt = self.answer(file, wishes).uncertainty()
         low, high = CERTAIN * 255, UNSURE * 255
         mask = doubt.point(lambda value: round(255 * min(max((value - low) / (high - low), 0), 1)))
         return show(Image.new("L", mask.size), place() / "unsure", mask)
 
     # What a person takes home: at full size.
 
-    def colourise(self, entry: Entry, settings: Settings, wish: Wish = Wish()) -> Result:
+    def colourise(self, entry: Entry, options: Options, wishes: Wishes = Wishes()) -> Result:
         """Colour a photograph at full size.
 
         Raises:
-            ColouriserError: it cannot be read, or the wish cannot be granted.
+            ColouriserError: it cannot be read, or a wish cannot be granted.
         """
         started = time.monotonic()
         photo = self._within(started, entry.name, read_entry, entry)
-        model, prediction = self._predicted(photo, settings, wish)
-        return self._result(entry.name, photo, prediction, settings, model, started)
+        model, prediction = self._predicted(photo, options, wishes)
+        return self._result(entry.name, photo, prediction, options, model, started)
 
-    def variants(self, entry: Entry, settings: Settings, wish: Wish, n: int) -> Iterator[Result]:
+    def variants(self, entry: Entry, options: Options, wishes: Wishes, n: int) -> Iterator[Result]:
         """Colour a photograph at full size in n other ways, one at a time as they are asked for.
 
         Raises:
-            ColouriserError: it cannot be read, or the wish cannot be granted.
+            ColouriserError: it cannot be read, or a wish cannot be granted.
         """
         photo = self._within(time.monotonic(), entry.name, read_entry, entry)
-        _, usual = self._predicted(photo, settings, wish)
+        _, usual = self._predicted(photo, options, wishes)
         for hints in usual.variants(n):
-            started, more = time.monotonic(), replace(wish, hints=(*hints, *wish.hints))
-            model, prediction = self._predicted(photo, settings, more)
-            yield self._result(entry.name, photo, prediction, settings, model, started)
+            started, more = time.monotonic(), replace(wishes, hints=(*hints, *wishes.hints))
+            model, prediction = self._predicted(photo, options, more)
+            yield self._result(entry.name, photo, prediction, options, model, started)
 
-    def _predicted(self, photo: Photo, settings: Settings, wish: Wish) -> tuple[str, Prediction]:
-        other = self.reference(wish.reference) if wish.reference else None
-        return self.predict(photo.luma, settings.detail, wish.hints, other, wish.strength)
+    def _predicted(self, photo: Photo, options: Options, wishes: Wishes) -> tuple[str, Prediction]:
+        other = self.reference(wishes.reference) if wishes.reference else None
+        return self.predict(photo.luma, options.detail, wishes.hints, other, wishes.strength)
 
-    def finish(self, file: Path, wish: Wish, settings: Settings) -> Result:
+    def finish(self, file: Path, wishes: Wishes, options: Options) -> Result:
         """Colour a photograph at full size as its preview is."""
-        started, answer = time.monotonic(), self.answer(file, wish)
+        started, answer = time.monotonic(), self.answer(file, wishes)
         photo = self._within(started, file.name, read_entry, Entry(file.name, file))
         model = self.live.colouriser.name
-        return self._result(file.name, photo, answer, settings, model, started)
+        return self._result(file.name, photo, answer, options, model, started)
 
     def _result(
         self,
         name: str,
         photo: Photo,
         prediction: Prediction,
-        settings: Settings,
+        options: Options,
         model: str,
         started: float,
     ) -> Result:
-        if settings.mark:
+        if options.mark:
             photo = replace(photo, jpeg=None)  # its luma will no longer be the same
-        luma = to_colour(photo, f"{name}{_suffix(photo, settings)}")
-        colour = Colouriser.merge(luma, prediction, settings.vividness, settings.temperature)
-        if settings.mark:
+        luma = to_colour(photo, f"{name}{_suffix(photo, options)}")
+        colour = Colouriser.merge(luma, prediction, options.vividness, options.temperature)
+        if options.mark:
             colour = mark(colour)
         return Result(name, photo, colour, model, started, time.monotonic() - started)
 
-    def save(self, result: Result, settings: Settings, folder: Path, stem: str = "") -> Path:
+    def save(self, result: Result, options: Options, folder: Path, stem: str = "") -> Path:
         """Write a result at full size as NAME-colourised into a folder, a new `place` for example,
         where room has been looked for; returns the file.
 
         Raises:
             ColouriserError: it cannot be written.
         """
-        suffix = _suffix(result.photo, settings)
+        suffix = _suffix(result.photo, options)
         path = folder / f"{stem or short_stem(result.name)}-colourised{suffix}"
-        values = (result.colour, path, result.photo, settings.position)
+        values = (result.colour, path, result.photo, options.keep_position)
         self._within(result.started, result.name, write, *values)
         return path
 
@@ -326,7 +276,7 @@ class Studio:
         return self.guard(time.monotonic() + SECONDS, photographs, files)
 
     def colour_all(
-        self, entries: list[Entry], settings: Settings, folder: Path
+        self, entries: list[Entry], options: Options, folder: Path
     ) -> Iterator[Path | ColouriserError]:
         """Colour photographs one after the other into a folder: each file, or why there is none."""
         used, slow, started = set[str](), 0, time.monotonic()
@@ -338,10 +288,10 @@ class Studio:
                         "The photographs took too long, so the rest was not coloured; give them "
                         "in parts.",
                     )
-                result = self.colourise(entry, settings)
+                result = self.colourise(entry, options)
                 check_room()
                 stem = Path(unused(f"{short_stem(entry.name)}.x", used)).stem
-                yield self.save(result, settings, folder, stem)
+                yield self.save(result, options, folder, stem)
             except ColouriserError as error:
                 yield error
                 slow += error.code == "too_slow"
@@ -349,8 +299,8 @@ class Studio:
                     return
 
 
-def _suffix(photo: Photo, settings: Settings) -> str:
-    return ".png" if settings.format == "png" else photo.suffix
+def _suffix(photo: Photo, options: Options) -> str:
+    return ".png" if options.format == "png" else photo.suffix
 
 
 def _scaled(hint: Hint, scale: float, size: tuple[int, int]) -> Hint:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colouriser.archive import Look, Summary, Workers, archive, run
+from colouriser import Options
+from colouriser.archive import Summary, Workers, archive, run
 
 from .conftest import Machines, check, manifest, names, wait_for, workers
 
@@ -63,7 +64,7 @@ def test_goes_on(scans: Path, machines: Machines, tmp_path: Path) -> None:
     assert again() == Summary(found=n)
     assert {row["model"] for row in manifest(out)} == {None}
     assert again() == Summary(skipped=n)
-    assert again(overwrite=True, look=Look(vividness=0.0)) == Summary(coloured=n)
+    assert again(overwrite=True, options=Options(vividness=0.0)) == Summary(coloured=n)
     with Image.open(out / "01.jpg") as image:
         red, green, blue = image.split()
         assert red.tobytes() == green.tobytes() == blue.tobytes()

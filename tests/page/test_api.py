@@ -24,9 +24,10 @@ from PIL import ExifTags, Image
 
 from colouriser import ColouriserError, Hint, photo
 from colouriser.live import Live
+from colouriser.options import Options, Wishes
 from colouriser.page import build, keep, launch
 from colouriser.page.one import PICTURES
-from colouriser.page.studio import Settings, Studio, Wish
+from colouriser.page.studio import Studio
 from colouriser.pipeline import Prediction
 
 from ..conftest import ROOT
@@ -367,12 +368,12 @@ def test_the_networks_answer_is_kept(
     monkeypatch.setattr(studio, "predict", counted)
     file, hint = tmp_path / "cat.png", Hint(100, 100, "#3050a0")
     pictures = [
-        studio.preview(file, wish, settings).read_bytes()
-        for wish, settings in (
-            (Wish(), Settings()),
-            (Wish(), Settings(vividness=1.5)),
-            (Wish((hint,)), Settings()),
-            (Wish(), Settings(vividness=1.5)),
+        studio.preview(file, wishes, options).read_bytes()
+        for wishes, options in (
+            (Wishes(), Options()),
+            (Wishes(), Options(vividness=1.5)),
+            (Wishes((hint,)), Options()),
+            (Wishes(), Options(vividness=1.5)),
         )
     ]
     assert len(set(pictures)) == 3

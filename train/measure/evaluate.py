@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from colouriser import Colouriser, colour
 from colouriser.files import write_atomically
-from colouriser.settings import DETAIL
+from colouriser.options import DETAIL
 
 from ..data.aging import age
 from ..recipes import Recipe
@@ -39,7 +39,7 @@ def photographs(run: Run, names: Sequence[str], size: int) -> list[Image.Image]:
 
 
 def colour_all(
-    colouriser: Colouriser, photographs: Sequence[Image.Image], detail: float = DETAIL.usual
+    colouriser: Colouriser, photographs: Sequence[Image.Image], detail: float = DETAIL.default
 ) -> list[Image.Image]:
     """Coloured versions of photographs, from their luma; as people get them unless another detail
     is given."""

@@ -21,7 +21,7 @@ from torchvision.transforms.functional import pil_to_tensor
 from colouriser import Colouriser, Generator
 from colouriser.generator import STRIDE
 from colouriser.hub import find, load, store
-from colouriser.settings import DETAIL
+from colouriser.options import DETAIL
 
 from ..measure.evaluate import colour_all, photographs
 from ..measure.metrics import Metrics
@@ -77,7 +77,7 @@ def learn_evenness(recipe: Recipe, run: Run) -> None:
     pairs = run.pairs("train")
     for _ in range(recipe.even_steps):
         batch = draw.sample(pairs, min(recipe.batch, len(pairs)))
-        squares = photographs(run, [pair.name for pair in batch], int(DETAIL.usual))
+        squares = photographs(run, [pair.name for pair in batch], int(DETAIL.default))
         luma = torch.stack([pil_to_tensor(square.convert("L")) for square in squares])
         seen = generator.features(luma.to(device) / 255, STRIDE).mean((2, 3))
         wanted = torch.tensor([[float(pair.set in even_ones)] for pair in batch], device=device)

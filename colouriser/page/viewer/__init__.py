@@ -13,10 +13,10 @@ import gradio as gr
 
 from ...errors import ColouriserError
 from ...hints import hints_from
+from ...options import OPTIONS, Options, Wishes, shown
 from ...photo import suffixes
-from ...settings import shown
 from ..keep import EXAMPLES, place, uploaded
-from ..studio import Settings, Studio, Wish
+from ..studio import Studio
 from ..words import VIEWER, said
 
 HERE = Path(__file__).parent
@@ -56,8 +56,8 @@ def _functions(studio: Studio) -> list[Callable]:
     """What the browser may ask for. Each is given an object and answers with one; if something is
     wrong, with {"error": ...} in the browser's language."""
 
-    def colour(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        picture, view = studio.preview(file, wish, settings), studio.view(file)
+    def colour(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
+        picture, view = studio.preview(file, wishes, options), studio.view(file)
         return {
             "file": str(picture),
             "width": view.size[0],
@@ -66,28 +66,28 @@ def _functions(studio: Studio) -> list[Callable]:
             "corrects": studio.live.colouriser.generator.config.hints,
         }
 
-    def look(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
+    def look(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
         return {"file": str(studio.grey(file))}
 
-    def vary(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        return {"files": [str(path) for path in studio.colourings(file, wish, settings)]}
+    def vary(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
+        return {"files": [str(path) for path in studio.colourings(file, wishes, options)]}
 
-    def suggest(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        found = studio.suggest(file, wish, data.get("x"), data.get("y"), SUGGESTED)
+    def suggest(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
+        found = studio.suggest(file, wishes, data.get("x"), data.get("y"), SUGGESTED)
         return {"colours": [as_json(suggestion) for suggestion in found]}
 
-    def unsure(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        return {"file": str(studio.unsure(file, wish))}
+    def unsure(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
+        return {"file": str(studio.unsure(file, wishes))}
 
-    def save(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        path = studio.save(studio.finish(file, wish, settings), settings, place())
+    def save(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
+        path = studio.save(studio.finish(file, wishes, options), options, place())
         return {"file": str(path), "name": path.name}
 
-    def full(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        result = studio.finish(file, wish, settings)
+    def full(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
+        result = studio.finish(file, wishes, options)
         if result.photo.suffix not in IN_BROWSERS:
-            settings = Settings(format="png")
-        return {"file": str(studio.save(result, settings, place()))}
+            options = Options(format="png")
+        return {"file": str(studio.save(result, options, place()))}
 
     return [_served(studio, f) for f in (colour, look, vary, suggest, unsure, save, full)]
 
@@ -99,7 +99,7 @@ def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
         try:
             if not isinstance(data, dict):
                 raise ColouriserError("no_wish", "send an object, not {value}", value=shown(data))
-            values = _file(data), _wish(data), _settings(data)
+            values = _file(data), _wishes(data), _options(data)
             with studio.turn():
                 return function(*values, data)
         except ColouriserError as error:
@@ -115,9 +115,9 @@ def _file(data: Answer) -> Path:
     return uploaded(data.get("path"))
 
 
-def _wish(data: Answer) -> Wish:
+def _wishes(data: Answer) -> Wishes:
     reference = data.get("reference")
-    return Wish(
+    return Wishes(
         tuple(hints_from(data.get("hints", []))),
         data.get("variant", 0),
         None if reference is None else uploaded(reference),
@@ -125,9 +125,8 @@ def _wish(data: Answer) -> Wish:
     )
 
 
-def _settings(data: Answer) -> Settings:
-    names = ("vividness", "temperature", "format", "position", "mark")
-    return Settings(**{name: data[name] for name in names if name in data})
+def _options(data: Answer) -> Options:
+    return Options(**{name: data[name] for name in OPTIONS if name in data})
 
 
 def as_json(suggestion: Any) -> Answer:
