@@ -23,7 +23,8 @@ from tests import hostile
 def main() -> None:
     with Image.open(PICTURES[0]) as example:
         studio = Studio(Live(None, example))
-    studio.guard.warm()
+    with studio.turn() as turn:
+        turn.process.call(60, abs, 0)  # it has started
     print("| file | MB | seconds | result |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -55,14 +56,15 @@ def main() -> None:
             try:
                 entries, passed = studio.entries([path])
                 for entry in entries:
-                    result = studio.colourise(entry, Options())
-                    studio.save(result, Options(), folder / "done")
+                    with studio.turn() as turn:
+                        studio.colourise(turn, entry, Options(), folder / "done")
                 said = f"{len(passed)} passed over" if passed else "coloured"
             except ColouriserError as error:
                 said = str(error)
             seconds = time.monotonic() - started
             print(f"| {what} | {megabytes:.1f} | {seconds:.1f} | {said} |", flush=True)
             path.unlink()
+    studio.pool.close()
 
 
 if __name__ == "__main__":

@@ -75,6 +75,21 @@ def find(source: str | Path | None = None) -> Found:
     return _download(str(source))
 
 
+def pinned(found: Found) -> str | None:
+    """What `find` is given to find the same weights again, in any process."""
+    if found.commit:
+        return f"{found.name.partition('@')[0]}@{found.commit}"
+    return None if found.folder == BUNDLED else str(found.folder.resolve())
+
+
+def fingerprint(found: Found) -> str:
+    """The commit of a Hub repository; for weights in a folder, their checksum."""
+    if found.commit:
+        return found.commit
+    data = (found.folder / WEIGHTS).read_bytes()
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
 def on_hub(source: str | Path | None) -> bool:
     """Whether a source is a Hub repository: not the bundled weights and not a folder.
 

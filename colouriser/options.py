@@ -161,6 +161,8 @@ class Options:
 
 OPTIONS: Mapping[str, Setting] = {f.name: f.metadata["setting"] for f in fields(Options)}
 
+SHOWN = tuple(name for name in OPTIONS if name != "detail")  # to people, who judge by the result
+
 
 @dataclass(frozen=True)
 class Wishes:

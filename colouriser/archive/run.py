@@ -3,9 +3,9 @@
     IN ─ names ─ plan ─ blocks of names ─┬─ worker: read, colour, write ─ rows ─┬─ manifest
     OUT, manifest ─┘                     └─ worker: …                    ─ rows ─┘
 
-Only names and rows travel. A worker reads, colours and writes photographs itself, with a thread for
-each block that it has in hand, so that pixels never leave it, and what is in memory does not depend
-on the archive's size.
+Only names and rows travel. A worker is an actor of Ray with a `Pool` of its own, whose processes
+read, colour and write, so that pixels never leave them, and what is in memory does not depend on
+the archive's size. A photograph that kills a process, or takes too long in it, costs itself alone.
 
 Ray restarts a worker that dies, on another machine if its own is gone, and gives its block to the
 next. Each worker looks first whether a result has appeared since the plan was made, so that what
@@ -13,7 +13,6 @@ its predecessor wrote is not written again. A block whose workers die again and 
 its photographs are tried once more one by one, which leaves the guilty one alone.
 """
 
-import hashlib
 import logging
 import math
 import os
@@ -24,7 +23,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told what people do here
@@ -33,22 +32,20 @@ os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its other messages as
 import pyarrow
 import ray
 import ray.data
-import torch
-from PIL import Image
 from tqdm import tqdm
 
-from .. import hub, photo
-from ..batch import MOST_THREADS, groups, target_name
-from ..errors import ArchiveError, ColouriserError, ModelError, PhotoError, reason
+from ..errors import ArchiveError, ColouriserError, PhotoError, reason
+from ..job import Job, Outcome
 from ..options import Options
-from ..pipeline import Colouriser, Prediction
-from ..together import TOGETHER, together
+from ..pool import Pool
+from ..sources import target_name
 from .manifest import SCHEMA, Entry, Manifest
 from .store import File, Store, open_store, photographs
 
 log = logging.getLogger(__name__)
 
-BLOCK = 16  # photographs: a thread's task of some seconds, and what its worker's death costs
+BLOCK = 16  # photographs: a process's task of some seconds, and what its worker's death costs
+MAX_PROCESSES = 4  # of a worker: a large photograph needs 3 GB
 TRIES = 3  # of a block whose workers die, after the first
 NAMES_MEMORY = 200_000_000  # bytes of Ray's own memory; only names and rows lie there
 FLUSH = 15.0  # seconds between files of the manifest, at least
@@ -62,7 +59,7 @@ JOBS = pyarrow.schema(
         ("before", pyarrow.int64()),  # when the target was written before this run; 0 for never
     ]
 )
-Job = dict[str, Any]  # a row of JOBS
+Row = dict[str, Any]  # of JOBS, or of the manifest
 
 
 @dataclass(frozen=True)
@@ -117,6 +114,8 @@ def archive(
         raise ArchiveError(
             "archive_inside", "the results would lie around the photographs; give another folder"
         )
+    from .. import hub  # when it is needed: it imports torch, which workers leave to processes
+
     manifest = Manifest(results)
     found = hub.find(model)
     hub.load(found)  # before anything else is started
@@ -135,7 +134,14 @@ def archive(
     )
     if jobs:
         with _machines(workers) as number:
-            arguments = (taken, results, options, *_weights(found), workers.cpus)
+            arguments = (
+                taken,
+                results,
+                options,
+                hub.pinned(found),
+                hub.fingerprint(found),
+                workers.cpus,
+            )
             for row in _work(jobs, workers, number, arguments, manifest):
                 counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
                 if row["error"]:
@@ -151,7 +157,7 @@ def plan(
     results: Store,
     overwrite: bool = False,
     format: str = "original",
-) -> tuple[list[Job], list[Job], list[ColouriserError]]:
+) -> tuple[list[Row], list[Row], list[ColouriserError]]:
     """What is to be done, what lies there although the manifest does not know, and what cannot be.
 
     Args:
@@ -165,7 +171,7 @@ def plan(
         ArchiveError: the results cannot be listed.
     """
     written = {file.name: file.modified for file in results.listed()}
-    jobs, there, problems = list[Job](), list[Job](), list[ColouriserError]()
+    jobs, there, problems = list[Row](), list[Row](), list[ColouriserError]()
     targets: dict[str, str] = {}
     for file in files:
         folder, slash, name = file.name.rpartition("/")
@@ -195,8 +201,7 @@ def plan(
 
 
 class Worker:
-    """Colours blocks of photographs, several at a time; lives in a process of its own, on any
-    machine.
+    """Colours blocks of photographs in processes; lives in one of its own, on any machine.
 
     Args:
         photographs, results: where they lie.
@@ -204,9 +209,6 @@ class Worker:
         model: see `Colouriser.load`.
         commit: what the manifest says of its weights.
         cpus: that it may use.
-
-    Raises:
-        ModelError: see `Colouriser.load`.
     """
 
     def __init__(
@@ -219,73 +221,57 @@ class Worker:
         cpus: int,
     ) -> None:
         self.photographs, self.results, self.options = photographs, results, options
-        self.model, self.commit = model or "bundled", commit
-        torch.set_num_threads(max(1, cpus // _threads(cpus)))
-        self.colouriser = Colouriser.load(model)
+        self.made_by = {"model": model or "bundled", "commit": commit}
+        count = _processes(cpus)
+        self.pool = Pool(count, max(1, cpus // count), model)
+        self.pool.start()
 
     def __call__(self, jobs: pyarrow.Table) -> pyarrow.Table:
-        """Rows of the manifest for rows of JOBS. May be called from several threads."""
+        """Rows of the manifest for rows of JOBS."""
+        rows = jobs.to_pylist()
+        # The others were written by a worker that died since.
+        left = [row for row in rows if self.results.modified(row["target"]) == row["before"]]
+        ran = self.pool.run([self.job(row) for row in left])
+        outcomes = {job.name: outcome for job, outcome in ran}
         return _rows(
-            row for group in groups(jobs.to_pylist(), TOGETHER) for row in self.colour(group)
+            row | self.made_by | _told(outcomes[row["source"]]) if row in left else row
+            for row in rows
         )
 
-    def colour(self, jobs: Sequence[Job]) -> list[Job]:
-        """Colour photographs together; rows of the manifest, each with the same share of the
-        time."""
-        start = time.monotonic()
-        rows = together(jobs, self._take, self._predict, self._finish, self._failed)
-        share = (time.monotonic() - start) / len(jobs)
-        return [row | {"seconds": share} if "model" in row else row for row in rows]
+    def job(self, row: Row) -> Job:
+        """The job of a row of JOBS."""
+        source, target = self.photographs.file(row["source"]), self.results.file(row["target"])
+        return Job(source, row["source"], self.options, target=target)
 
-    def _take(self, job: Job) -> photo.Photo | Job:
-        if self.results.modified(job["target"]) != job["before"]:
-            return job  # a worker that died wrote it
-        with self.photographs.open(job["source"]) as file:
-            taken = photo.read(file, job["source"])
-        # Marked, its luma will not be the same.
-        return replace(taken, jpeg=None) if self.options.mark else taken
 
-    def _predict(self, lumas: list[Image.Image]) -> list[Prediction | ModelError]:
-        return self.colouriser.predict_all(lumas, self.options.detail)
-
-    def _finish(self, job: Job, taken: photo.Photo, prediction: Prediction) -> Job:
-        options, name = self.options, job["target"]
-        luma = photo.to_colour(taken, name)
-        result = Colouriser.merge(luma, prediction, options.vividness, options.temperature)
-        if options.mark:
-            result = photo.mark(result)
-        data = photo.encode(result, name, taken, options.keep_position)
-        self.results.write(name, data)
-        width, height = taken.luma.size
-        return self._row(job) | {"width": width, "height": height, "result_bytes": len(data)}
-
-    def _failed(self, job: Job, error: Exception) -> Job:
-        name = job["source"]
-        if isinstance(error, ColouriserError):
-            return self._row(job) | {"error": str(error if error.about else error.of(name))}
-        # It costs itself alone.
-        why = f"{name}: cannot be read or written ({reason(error)})"
-        return self._row(job) | {"error": why}
-
-    def _row(self, job: Job) -> Job:
-        return job | {"model": self.model, "commit": self.commit}
+def _told(outcome: Outcome) -> Row:
+    """What the manifest says of an outcome."""
+    for warning in outcome.warnings:
+        log.warning("%s", warning)
+    if outcome.error:
+        return {"error": str(outcome.error), "seconds": outcome.seconds}
+    width, height = outcome.size or (None, None)
+    return {
+        "width": width,
+        "height": height,
+        "result_bytes": outcome.nbytes,
+        "seconds": outcome.seconds,
+    }
 
 
 def _work(
-    jobs: Sequence[Job], workers: Workers, number: int, arguments: tuple, manifest: Manifest
-) -> Iterator[Job]:
+    jobs: Sequence[Row], workers: Workers, number: int, arguments: tuple, manifest: Manifest
+) -> Iterator[Row]:
     """Have jobs done; rows of the manifest as they come, which it has then, too."""
     left = {job["source"]: job for job in jobs}
-    threads = _threads(workers.cpus)
-    share = math.ceil(len(jobs) / (number * threads))  # of a thread, if they are few
+    share = math.ceil(len(jobs) / number)  # of a worker, if they are few
+    block = min(BLOCK * _processes(workers.cpus), share)
     with tqdm(total=len(jobs), desc="archive", unit="photo", disable=None) as bar:
         # One by one, or a death would be the neighbours', too.
-        for block, at_once in ((min(BLOCK, share), threads), (1, 1)):
+        for size in (block, 1):
             flushed = time.monotonic()
             try:
-                for rows in _blocks(
-                    list(left.values()), block, workers, number, at_once, arguments
-                ):
+                for rows in _blocks(list(left.values()), size, workers, number, arguments):
                     manifest.add(rows)
                     if time.monotonic() - flushed > FLUSH:
                         manifest.flush()
@@ -308,15 +294,15 @@ def _work(
 
 
 def _blocks(
-    jobs: Sequence[Job], block: int, workers: Workers, number: int, threads: int, arguments: tuple
+    jobs: Sequence[Row], block: int, workers: Workers, number: int, arguments: tuple
 ) -> Iterator[pyarrow.Table]:
-    """Have jobs done in blocks, so many at once by each worker; rows of the manifest, in any order,
-    for those whose workers did not die every time."""
+    """Have jobs done in blocks; rows of the manifest, in any order, for those whose workers did not
+    die every time."""
     starts = range(0, len(jobs), block)
     tables = [pyarrow.Table.from_pylist(list(jobs[i : i + block]), JOBS) for i in starts]
-    # A thread has the next block at hand, unless that is the share of another thread, or blocks are
-    # single photographs, of which a death is to concern one.
-    ahead = 2 if block > 1 and len(tables) > number * threads else 1
+    # A worker has the next block at hand, except when that is the share of another, or when blocks
+    # are single photographs: then a dead worker costs exactly one.
+    ahead = 2 if block > 1 and len(tables) > number else 1
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # a block that is given up does not stop the others
@@ -331,9 +317,7 @@ def _blocks(
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(
                     size=min(number, len(tables)),
-                    max_tasks_in_flight_per_actor=ahead * threads,
-                    max_concurrent_calls_per_actor=threads,
-                    enable_true_multi_threading=True,
+                    max_tasks_in_flight_per_actor=ahead,
                 ),
                 num_cpus=workers.cpus,
                 num_gpus=workers.gpus or None,
@@ -393,23 +377,12 @@ def _machines(workers: Workers) -> Iterator[int]:
         ray.shutdown()
 
 
-def _threads(cpus: int) -> int:
+def _processes(cpus: int) -> int:
     """Of a worker that may use so many processors."""
-    return min(cpus, MOST_THREADS)
+    return min(cpus, MAX_PROCESSES)
 
 
-def _rows(jobs: Iterable[Job]) -> pyarrow.Table:
+def _rows(jobs: Iterable[Row]) -> pyarrow.Table:
     """Rows of the manifest, finished now; what a job does not have is none."""
     rows = [job | {"finished": time.time_ns()} for job in jobs]
     return pyarrow.Table.from_pylist(rows, SCHEMA)
-
-
-def _weights(found: hub.Found) -> tuple[str | None, str]:
-    """A model's name, by which every worker loads the same weights, and their commit; or for
-    weights in a folder, their checksum."""
-    if found.commit:
-        return f"{found.name.partition('@')[0]}@{found.commit}", found.commit
-    data = (found.folder / hub.WEIGHTS).read_bytes()
-    bundled = found.folder == hub.BUNDLED
-    name = None if bundled else str(found.folder.resolve())
-    return name, f"sha256:{hashlib.sha256(data).hexdigest()}"

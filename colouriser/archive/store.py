@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import pyarrow
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
-from ..batch import LARGEST, search
 from ..errors import ArchiveError, ColouriserError, PhotoError, reason
 from ..files import is_part, write_atomically
 from ..photo import suffixes
+from ..sources import MAX_FILE_BYTES, search
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +81,10 @@ class Store:
         info = self.files.get_file_info(f"{self.root}/{name}")
         return 0 if info.type == FileType.NotFound else info.mtime_ns or 0
 
+    def file(self, name: str) -> "Path | StoreFile":
+        """A file as a job takes it, to be read or written."""
+        return Path(self.root, name) if self.local else StoreFile(self, name)
+
     def open(self, name: str) -> BinaryIO:
         """A file for reading.
 
@@ -91,11 +95,11 @@ class Store:
         if self.local:
             return Path(self.root, name).open("rb")
         with self.files.open_input_file(f"{self.root}/{name}") as file:
-            if file.size() > LARGEST:
+            if file.size() > MAX_FILE_BYTES:
                 raise PhotoError(
                     "file_too_large",
                     "more than the limit of {megabytes} MB; make it smaller",
-                    megabytes=LARGEST // 1_000_000,
+                    megabytes=MAX_FILE_BYTES // 1_000_000,
                 )
             return io.BytesIO(file.read())  # one request
 
@@ -133,6 +137,32 @@ class Store:
                     Path(self.root, file.name).unlink(missing_ok=True)
                 except OSError as error:
                     log.warning("%s is half written and stays (%s)", file.name, reason(error))
+
+
+@dataclass(frozen=True)
+class StoreFile:
+    """A file of a store that is no folder of this machine: `Readable` and `Writable`."""
+
+    store: Store
+    path: str  # below the store's root
+
+    @property
+    def name(self) -> str:
+        """Without folders."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that will be read."""
+        return self.store.files.get_file_info(f"{self.store.root}/{self.path}").size or 0
+
+    def open(self) -> BinaryIO:
+        """See `Store.open`."""
+        return self.store.open(self.path)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """See `Store.write`."""
+        self.store.write(self.path, data)
 
 
 def open_store(place: str) -> Store:

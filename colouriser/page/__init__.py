@@ -48,7 +48,7 @@ HERE = Path(__file__).parent
 def build(live: Live) -> gr.Blocks:
     """The page, with a model that may change while it runs."""
     studio = Studio(live)
-    Thread(target=studio.guard.warm, daemon=True).start()
+    studio.pool.start()
 
     def notice(request: gr.Request) -> str:
         """Why the live model is not the one that was asked for, if it is not."""
@@ -71,6 +71,13 @@ def build(live: Live) -> gr.Blocks:
         demo.load(notice, None, warning, show_progress="hidden", api_visibility="private")
         api(studio)
     demo.queue(max_size=QUEUE)
+    close = demo.close
+
+    def close_all(verbose: bool = True) -> None:
+        close(verbose)
+        studio.pool.close()
+
+    demo.close = close_all  # gradio tells nobody that it closes
     return demo
 
 

@@ -59,8 +59,10 @@ def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, st
         key = ("about", file, studio.live.colouriser.name)
         kept = studio.kept.get(key)
         if kept is None or not all(path.exists() for path in kept):
-            kept = (studio.grey(file), studio.preview(file, Wishes(), Options()))
-            studio.kept.put(key, kept, 0)
+            with studio.turn() as turn:
+                grey = studio.grey(turn, file)
+                kept = (grey, studio.preview(turn, file, Wishes(), Options()))
+            studio.kept[key] = kept
         label = words[f"example_{file.stem}"]
         images = "".join(
             f'<img src="gradio_api/file={quote(str(path))}" alt="{label}, {words[word]}">'

@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from ..batch import Entry, pack, short_stem
 from ..errors import ColouriserError
 from ..hints import hints_from
 from ..options import (
@@ -22,6 +21,7 @@ from ..options import (
     Wishes,
     spread,
 )
+from ..sources import Entry, pack
 from .keep import place, uploaded, workspace
 from .many import none_coloured
 from .studio import AT_ONCE, Studio
@@ -63,15 +63,10 @@ def api(studio: Studio) -> None:
         if variants != 0:
             VARIANTS.check("variants", variants)
         wishes = Wishes(tuple(hints_from(hints or [])), reference=other, strength=strength)
-        entry, stem = Entry(file.name, file), short_stem(file.name)
-        with studio.turn():
-            if not variants:
-                return str(studio.save(studio.colourise(entry, options, wishes), options, place()))
-            results = studio.variants(entry, options, wishes, int(variants))
-            return [
-                str(studio.save(result, options, place(), f"{stem}-{number}"))
-                for number, result in enumerate(results, 1)
-            ]
+        entry = Entry(file.name, file)
+        with studio.turn() as turn:
+            found = studio.colourise(turn, entry, options, place(), wishes, variants=int(variants))
+        return [str(path) for path in found] if variants else str(found[0])
 
     def suggest(
         photo: str,
@@ -97,8 +92,8 @@ def api(studio: Studio) -> None:
         SUGGESTIONS.check("n", n)
         wishes = Wishes(tuple(hints_from(hints or [])))
         file = uploaded(photo)
-        with studio.turn():
-            return [as_json(s) for s in studio.suggest(file, wishes, x, y, int(n))]
+        with studio.turn() as turn:
+            return [as_json(s) for s in studio.suggest(turn, file, wishes, x, y, int(n))]
 
     def colourise_many(
         photos: list[str],

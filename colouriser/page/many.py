@@ -10,17 +10,16 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from ..batch import Entry, pack, short_stem
 from ..errors import ColouriserError
-from ..options import OPTIONS, Choice, Number, Options
+from ..options import OPTIONS, SHOWN, Choice, Number, Options
 from ..photo import fit, show, suffixes
+from ..sources import Entry, pack, short_stem
 from .keep import FOREIGN, place, uploaded, workspace
 from .studio import Studio
 from .words import said, say, shown, texts
 
 TYPES = [*sorted(suffixes()), ".zip"]
 THUMBNAIL = 512  # longest side
-SHOWN = tuple(name for name in OPTIONS if name != "detail")  # whose default suits nearly all
 PER_CENT = 100
 LISTED = 50  # names in a list; a zip can have tens of thousands
 

@@ -28,7 +28,7 @@ from colouriser.options import Options, Wishes
 from colouriser.page import build, keep, launch
 from colouriser.page.one import PICTURES
 from colouriser.page.studio import Studio
-from colouriser.pipeline import Prediction
+from colouriser.pipeline import Prediction, WorkingCopy
 
 from ..conftest import ROOT
 from ..photographs import stored_luma
@@ -361,21 +361,23 @@ def test_the_networks_answer_is_kept(
     studio, asked = Studio(Live(None, cat)), []
     predict = studio.predict
 
-    def counted(luma: Image.Image, *values: Any) -> tuple[str, Prediction]:
+    def counted(copy: WorkingCopy, *values: Any) -> tuple[str, Prediction]:
         asked.append(values)
-        return predict(luma, *values)
+        return predict(copy, *values)
 
     monkeypatch.setattr(studio, "predict", counted)
     file, hint = tmp_path / "cat.png", Hint(100, 100, "#3050a0")
-    pictures = [
-        studio.preview(file, wishes, options).read_bytes()
-        for wishes, options in (
-            (Wishes(), Options()),
-            (Wishes(), Options(vividness=1.5)),
-            (Wishes((hint,)), Options()),
-            (Wishes(), Options(vividness=1.5)),
-        )
-    ]
+    with studio.turn() as turn:
+        pictures = [
+            studio.preview(turn, file, wishes, options).read_bytes()
+            for wishes, options in (
+                (Wishes(), Options()),
+                (Wishes(), Options(vividness=1.5)),
+                (Wishes((hint,)), Options()),
+                (Wishes(), Options(vividness=1.5)),
+            )
+        ]
+    studio.pool.close()
     assert len(set(pictures)) == 3
     assert pictures[1] == pictures[3]
     assert len(asked) == 2  # vividness did not ask again

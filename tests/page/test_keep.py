@@ -32,7 +32,9 @@ def test_old_files_are_swept_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_what_a_killed_process_leaves_is_in_the_folder_too(cat: Image.Image) -> None:
     studio = Studio(Live(None, cat))
-    assert studio.guard(time.monotonic() + 60, tempfile.gettempdir) == str(keep.WORK)
+    with studio.turn() as turn:
+        assert turn.process.call(60, tempfile.gettempdir) == str(keep.WORK)
+    studio.pool.close()
 
 
 CLAIM = "from colouriser.page import keep; print(keep.FOLDER, flush=True); input()"

@@ -6,6 +6,7 @@ as it comes in.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,32 @@ import gradio as gr
 
 from ...errors import ColouriserError
 from ...hints import hints_from
-from ...options import OPTIONS, Options, Wishes, shown
+from ...options import SHOWN, Options, Wishes, shown
 from ...photo import suffixes
-from ..keep import EXAMPLES, place, uploaded
-from ..studio import Studio
+from ..keep import EXAMPLES, uploaded
+from ..studio import Studio, Turn
 from ..words import VIEWER, said
 
 HERE = Path(__file__).parent
 SUGGESTED = 6  # colours at a place: more are hard to choose from
-IN_BROWSERS = (".jpg", ".png", ".webp", ".bmp")  # what can be looked at with its own pixels
 
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the browser asks for."""
+
+    turn: Turn
+    file: Path
+    wishes: Wishes
+    options: Options
+    data: Answer  # as it was sent
+
+    @property
+    def values(self) -> tuple[Turn, Path, Wishes, Options]:
+        """All of it but the data."""
+        return self.turn, self.file, self.wishes, self.options
 
 
 def viewer(studio: Studio, examples: list[Answer]) -> gr.HTML:
@@ -56,38 +72,36 @@ def _functions(studio: Studio) -> list[Callable]:
     """What the browser may ask for. Each is given an object and answers with one; if something is
     wrong, with {"error": ...} in the browser's language."""
 
-    def colour(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
-        picture, view = studio.preview(file, wishes, options), studio.view(file)
+    def colour(asked: Asked) -> Answer:
+        picture, (copy, view) = studio.preview(*asked.values), studio.view(asked.turn, asked.file)
         return {
             "file": str(picture),
-            "width": view.size[0],
-            "height": view.size[1],
+            "width": copy.size[0],
+            "height": copy.size[1],
             "several": view.several,
             "corrects": studio.live.colouriser.generator.config.hints,
         }
 
-    def look(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
-        return {"file": str(studio.grey(file))}
+    def look(asked: Asked) -> Answer:
+        return {"file": str(studio.grey(asked.turn, asked.file))}
 
-    def vary(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
-        return {"files": [str(path) for path in studio.colourings(file, wishes, options)]}
+    def vary(asked: Asked) -> Answer:
+        return {"files": [str(path) for path in studio.colourings(*asked.values)]}
 
-    def suggest(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
-        found = studio.suggest(file, wishes, data.get("x"), data.get("y"), SUGGESTED)
+    def suggest(asked: Asked) -> Answer:
+        x, y = asked.data.get("x"), asked.data.get("y")
+        found = studio.suggest(asked.turn, asked.file, asked.wishes, x, y, SUGGESTED)
         return {"colours": [as_json(suggestion) for suggestion in found]}
 
-    def unsure(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
-        return {"file": str(studio.unsure(file, wishes))}
+    def unsure(asked: Asked) -> Answer:
+        return {"file": str(studio.unsure(asked.turn, asked.file, asked.wishes))}
 
-    def save(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
-        path = studio.save(studio.finish(file, wishes, options), options, place())
+    def save(asked: Asked) -> Answer:
+        path = studio.save(*asked.values)
         return {"file": str(path), "name": path.name}
 
-    def full(file: Path, wishes: Wishes, options: Options, data: Answer) -> Answer:
-        result = studio.finish(file, wishes, options)
-        if result.photo.suffix not in IN_BROWSERS:
-            options = Options(format="png")
-        return {"file": str(studio.save(result, options, place()))}
+    def full(asked: Asked) -> Answer:
+        return {"file": str(studio.save(*asked.values, to_look_at=True))}
 
     return [_served(studio, f) for f in (colour, look, vary, suggest, unsure, save, full)]
 
@@ -99,9 +113,9 @@ def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
         try:
             if not isinstance(data, dict):
                 raise ColouriserError("no_wish", "send an object, not {value}", value=shown(data))
-            values = _file(data), _wishes(data), _options(data)
-            with studio.turn():
-                return function(*values, data)
+            file, wishes, options = _file(data), _wishes(data), _options(data)
+            with studio.turn() as turn:
+                return function(Asked(turn, file, wishes, options, data))
         except ColouriserError as error:
             return {"error": said(error, request)}
 
@@ -126,7 +140,7 @@ def _wishes(data: Answer) -> Wishes:
 
 
 def _options(data: Answer) -> Options:
-    return Options(**{name: data[name] for name in OPTIONS if name in data})
+    return Options(**{name: data[name] for name in SHOWN if name in data})
 
 
 def as_json(suggestion: Any) -> Answer:
