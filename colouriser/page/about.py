@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from ..errors import ColouriserError
 from ..hub import Found
 from ..options import Options, Wishes
-from .keep import EXAMPLES
+from .storage import EXAMPLES
 from .studio import Studio
 from .words import TEXTS, texts
 

@@ -22,8 +22,8 @@ from ..options import (
     spread,
 )
 from ..sources import Entry, pack
-from .keep import place, uploaded, workspace
 from .many import none_coloured
+from .storage import new_folder, uploaded_file, workspace
 from .studio import AT_ONCE, Studio
 from .viewer import as_json
 from .words import told
@@ -58,14 +58,15 @@ def api(studio: Studio) -> None:
         """
         if not photo:
             raise ColouriserError("nothing", "no photograph was given; give one as photo")
-        file = uploaded(photo)
-        other = None if reference is None else uploaded(reference)
+        file = uploaded_file(photo)
+        other = None if reference is None else uploaded_file(reference)
         if variants != 0:
             VARIANTS.check("variants", variants)
         wishes = Wishes(tuple(hints_from(hints or [])), reference=other, strength=strength)
         entry = Entry(file.name, file)
-        with studio.turn() as turn:
-            found = studio.colourise(turn, entry, options, place(), wishes, variants=int(variants))
+        count = int(variants)
+        with studio.turn() as turn, new_folder() as folder:
+            found = studio.colourise(turn, entry, options, folder, wishes, variants=count)
         return [str(path) for path in found] if variants else str(found[0])
 
     def suggest(
@@ -91,7 +92,7 @@ def api(studio: Studio) -> None:
             raise ColouriserError("nothing", "no photograph was given; give one as photo")
         SUGGESTIONS.check("n", n)
         wishes = Wishes(tuple(hints_from(hints or [])))
-        file = uploaded(photo)
+        file = uploaded_file(photo)
         with studio.turn() as turn:
             return [as_json(s) for s in studio.suggest(turn, file, wishes, x, y, int(n))]
 
@@ -109,14 +110,15 @@ def api(studio: Studio) -> None:
             A zip archive with the coloured photographs, and for each that is not in it, its name
             and why.
         """
-        entries, passed = studio.entries([uploaded(photo) for photo in photos or []])
+        entries, passed = studio.entries([uploaded_file(photo) for photo in photos or []])
         with workspace() as folder:
             results = list(studio.colour_all(entries, options, folder))
             failures = [str(r) for r in results if isinstance(r, ColouriserError)]
             if len(failures) == len(results):
                 raise none_coloured(failures)
-            archive = place() / "colourised.zip"
-            pack(sorted(folder.iterdir()), archive)
+            with new_folder() as served:
+                archive = served / "colourised.zip"
+                pack(sorted(folder.iterdir()), archive)
             over = [f"{name}: no photograph, passed over" for name in passed]
             return str(archive), failures + over
 

@@ -14,7 +14,7 @@ from ..errors import ColouriserError
 from ..options import OPTIONS, SHOWN, Choice, Number, Options
 from ..photo import fit, show, suffixes
 from ..sources import Entry, pack, short_stem
-from .keep import FOREIGN, place, uploaded, workspace
+from .storage import FOREIGN, new_folder, uploaded_file, workspace
 from .studio import Studio
 from .words import said, say, shown, texts
 
@@ -82,10 +82,9 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
         pictures, done_entries = list[tuple[str, str]](), list[Entry]()
         failures: list[str] = []
         started = time.monotonic()
-        with workspace() as folder:
-            served = place()
+        with workspace() as folder, new_folder() as served:
             try:
-                entries, passed = studio.entries([uploaded(p) for p in payloads or []])
+                entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
                 results = studio.colour_all(entries, chosen(values), folder)
                 skipped = listed(words["passed_over"], passed, words)
                 # There are fewer results than entries if the photographs take too long.
@@ -108,7 +107,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                         break
                 if not pictures:
                     raise none_coloured(failures)
-                packed = place() / "colourised.zip"
+                packed = served / "colourised.zip"
                 pack(sorted(folder.iterdir()), packed)
             except ColouriserError as error:
                 message = (
@@ -138,9 +137,10 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
             entry = entries[event.index]
             file = entry.file
             if entry.member is not None:
-                file = place() / f"{short_stem(entry.name)}{Path(entry.name).suffix[:9]}"
-                with entry.open() as source, file.open("wb") as target:
-                    shutil.copyfileobj(source, target)
+                with new_folder() as folder:
+                    file = folder / f"{short_stem(entry.name)}{Path(entry.name).suffix[:9]}"
+                    with entry.open() as source, file.open("wb") as target:
+                        shutil.copyfileobj(source, target)
         except ColouriserError as error:
             raise shown(error, request) from error
         value = {"path": str(file), "name": entry.name, "opened": time.time()}

@@ -6,13 +6,14 @@ What was read and what the network said of it is kept for a while, so that a cha
 
 import queue
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
+import anyio
 from cachetools import TTLCache
 from PIL import Image
 
@@ -25,7 +26,7 @@ from ..options import DETAIL, Options, Wishes
 from ..photo import View, fit, mark, show
 from ..pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy
 from ..sources import Entry, photographs, short_stem, unused
-from .keep import KEEP_SECONDS, WORK, check_room, place
+from .storage import EXAMPLES, KEEP_SECONDS, LEDGER, PREVIEW_SECONDS, WORK, check_room, new_folder
 
 try:
     import spaces  # on Spaces with ZeroGPU
@@ -36,6 +37,8 @@ T = TypeVar("T")
 SECONDS = 30.0  # in which a request must be read, rendered and written; or it blocks the others
 SLOW = 3  # photographs of one request that may take longer; then the rest is left
 REQUEST_SECONDS = 1800.0  # for all photographs of a request: others wait, and uploads are deleted
+WAITING = 32  # requests of browsers that wait for their turn; the next is refused at once
+PAUSE = 0.02  # seconds between two looks whether it is one's turn
 AT_ONCE = 2  # requests at work: the network is thread-safe, and decoding leaves a core idle
 KEPT_BYTES = 256_000_000  # of small photographs, 2 MB each, and of answers, 4 MB each
 COLOURINGS = 4  # other ones that the page offers
@@ -68,14 +71,18 @@ class Turn:
 class Studio:
     """Colours uploads with the model of the moment."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, clock: Callable[[], float] = time.time) -> None:
         self.live, self.lock = live, Lock()
         self.pool = pool.Pool(
             AT_ONCE, max(1, pool.cores() // AT_ONCE), network=False, temporary=WORK
         )
         self.kept: TTLCache[Hashable, Any] = TTLCache(
-            KEPT_BYTES, KEEP_SECONDS, timer=time.time, getsizeof=_size
+            KEPT_BYTES, KEEP_SECONDS, timer=clock, getsizeof=_size
         )
+
+        self.waiting = 0  # requests
+        # By upload: the folder of what is shown with all its pixels.
+        self.in_full: TTLCache[Path, Path] = TTLCache(1000, KEEP_SECONDS, timer=clock)
 
         def predict(copy: WorkingCopy, *values: Any) -> tuple[str, Prediction]:
             colouriser = live.colouriser
@@ -94,9 +101,33 @@ class Studio:
         try:
             process = self.pool.free.get(timeout=SECONDS)
         except queue.Empty as error:
-            raise ColouriserError(
-                "busy", "Many people are here at the moment; try again soon."
-            ) from error
+            raise busy() from error
+        try:
+            yield Turn(process)
+        finally:
+            self.pool.free.put(process)
+
+    @asynccontextmanager
+    async def turn_later(self) -> AsyncIterator[Turn]:
+        """The same for a coroutine, which waits without a thread.
+
+        Raises:
+            ColouriserError: too many wait, or it waited too long.
+        """
+        process, ends = None, time.monotonic() + SECONDS
+        if self.waiting >= WAITING:
+            raise busy()
+        self.waiting += 1
+        try:
+            while process is None and time.monotonic() < ends:
+                try:
+                    process = self.pool.free.get_nowait()
+                except queue.Empty:
+                    await anyio.sleep(PAUSE)
+        finally:
+            self.waiting -= 1
+        if process is None:
+            raise busy()
         try:
             yield Turn(process)
         finally:
@@ -106,6 +137,7 @@ class Studio:
         """Forget what was kept for an hour. A cache by itself forgets only when it is used."""
         with self.lock:
             self.kept.expire()
+            self.in_full.expire()
 
     def _keep(self, key: Hashable, make: Callable[[], T]) -> T:
         """What is kept under a key, or else made and kept."""
@@ -180,21 +212,24 @@ class Studio:
         (_, view), answer = self.view(turn, file), self.answer(turn, file, wishes)
         colour = Colouriser.merge(view.luma, answer, options.vividness, options.temperature)
         colour = mark(colour) if options.mark else colour
-        return show(colour, place() / "preview", view.alpha)
+        with new_folder(PREVIEW_SECONDS) as folder:
+            return show(colour, folder / "preview", view.alpha)
 
     def grey(self, turn: Turn, file: Path) -> Path:
         """A photograph in grey at the size of a screen; returns the picture's file."""
         _, view = self.view(turn, file)
-        return show(view.luma, place() / "grey", view.alpha)
+        with new_folder(PREVIEW_SECONDS) as folder:
+            return show(view.luma, folder / "grey", view.alpha)
 
     def colourings(self, turn: Turn, file: Path, wishes: Wishes, options: Options) -> list[Path]:
         """Small pictures of the network's own colouring and of other ones."""
         _, view = self.view(turn, file)
-        luma, folder, files = fit(view.luma, THUMBNAIL), place(), list[Path]()
-        for variant in range(1 + COLOURINGS):
-            answer = self.answer(turn, file, replace(wishes, variant=variant))
-            colour = Colouriser.merge(luma, answer, options.vividness, options.temperature)
-            files.append(show(colour, folder / f"colouring-{variant}"))
+        luma, files = fit(view.luma, THUMBNAIL), list[Path]()
+        with new_folder(PREVIEW_SECONDS) as folder:
+            for variant in range(1 + COLOURINGS):
+                answer = self.answer(turn, file, replace(wishes, variant=variant))
+                colour = Colouriser.merge(luma, answer, options.vividness, options.temperature)
+                files.append(show(colour, folder / f"colouring-{variant}"))
         return files
 
     def suggest(
@@ -213,7 +248,8 @@ class Studio:
         doubt = self.answer(turn, file, wishes).uncertainty(view.luma.size)
         low, high = CERTAIN * 255, UNSURE * 255
         mask = doubt.point(lambda value: round(255 * min(max((value - low) / (high - low), 0), 1)))
-        return show(Image.new("L", mask.size), place() / "unsure", mask)
+        with new_folder(PREVIEW_SECONDS) as folder:
+            return show(Image.new("L", mask.size), folder / "unsure", mask)
 
     # What a person takes home: at full size.
 
@@ -259,13 +295,23 @@ class Studio:
         """Colour a photograph at full size as its preview is; returns the file.
 
         Args:
-            to_look_at: in a format that browsers show, whatever the options say.
+            to_look_at: in a format that browsers show, and in place of the one that was shown
+                before.
         """
         answer, entry = self.answer(turn, file, wishes), Entry(file.name, file)
         stem, answers = short_stem(file.name), [answer]
-        (path,) = self._write(
-            turn, entry, options, lambda _: answers, place(), stem, to_look_at=to_look_at
-        )
+        replaced = to_look_at and not file.is_relative_to(EXAMPLES)  # which all people look at
+        with self.lock:
+            shown = self.in_full.pop(file, None) if replaced else None
+        if shown:
+            LEDGER.delete(shown)
+        with new_folder() as folder:
+            (path,) = self._write(
+                turn, entry, options, lambda _: answers, folder, stem, to_look_at=to_look_at
+            )
+        if replaced:
+            with self.lock:
+                self.in_full[file] = folder
         return path
 
     def _write(
@@ -330,6 +376,11 @@ class Studio:
                 slow += error.code == "too_slow"
                 if error.code == "stopped":
                     return
+
+
+def busy() -> ColouriserError:
+    """The error of a request for which others leave no time."""
+    return ColouriserError("busy", "Many people are here at the moment; try again soon.")
 
 
 def _size(value: Any) -> int:

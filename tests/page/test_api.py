@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import anyio
 import httpx
 import numpy as np
 import pytest
@@ -25,10 +27,11 @@ from PIL import ExifTags, Image
 from colouriser import ColouriserError, Hint, photo
 from colouriser.live import Live
 from colouriser.options import Options, Wishes
-from colouriser.page import build, keep, launch
+from colouriser.page import build, launch, storage
 from colouriser.page.one import PICTURES
 from colouriser.page.studio import Studio
 from colouriser.pipeline import Prediction, WorkingCopy
+from colouriser.pool import Process
 
 from ..conftest import ROOT
 from ..photographs import stored_luma
@@ -128,10 +131,10 @@ def test_too_many_pixels_are_refused_before_decoding(client: Client, tmp_path: P
 def test_too_many_bytes_are_refused(
     url: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {"files": ("big.jpg", b"\0" * (keep.MAX_BYTES + 1))}
+    files = {"files": ("big.jpg", b"\0" * (storage.MAX_BYTES + 1))}
     answer = httpx.post(f"{url}gradio_api/upload", files=files, timeout=60)
     assert answer.status_code == 413
-    assert str(keep.MAX_BYTES) in answer.text
+    assert str(storage.MAX_BYTES) in answer.text
 
 
 def test_settings_out_of_range(client: Client, tmp_path: Path, cat: Image.Image) -> None:
@@ -449,6 +452,34 @@ def test_a_place_is_waited_for_and_not_for_ever(
         pass
     with studio.turn():  # it is free again
         pass
+
+
+def test_browsers_wait_without_a_thread_and_not_without_bound(
+    cat: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = Studio(Live(None, cat))
+    monkeypatch.setattr("colouriser.page.studio.WAITING", 3)
+    answers, threads = list[str](), threading.active_count()
+
+    async def visit() -> None:
+        try:
+            async with studio.turn_later():
+                answers.append("served")
+        except ColouriserError as error:
+            answers.append(error.code)
+
+    async def crowd() -> None:
+        async with studio.turn_later(), studio.turn_later(), anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(visit)
+            await anyio.sleep(0.2)
+            assert answers == ["busy", "busy"]  # at once
+            assert threading.active_count() == threads
+            studio.pool.free.put(Process())  # a turn becomes free
+            await anyio.sleep(0.5)
+            assert answers == ["busy", "busy", "served", "served", "served"]
+
+    anyio.run(crowd)
 
 
 def test_a_host_that_is_none(url: str) -> None:

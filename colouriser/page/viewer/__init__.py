@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from anyio import to_thread
 
 from ...errors import ColouriserError
 from ...hints import hints_from
 from ...options import SHOWN, Options, Wishes, shown
 from ...photo import suffixes
-from ..keep import EXAMPLES, uploaded
+from ..storage import EXAMPLES, uploaded_file
 from ..studio import Studio, Turn
 from ..words import VIEWER, said
 
@@ -109,13 +110,14 @@ def _functions(studio: Studio) -> list[Callable]:
 def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
     """The function as gradio may call it: with whatever was sent, and the request."""
 
-    def serve(data: Any, request: gr.Request) -> Answer:
+    async def serve(data: Any, request: gr.Request) -> Answer:
         try:
             if not isinstance(data, dict):
                 raise ColouriserError("no_wish", "send an object, not {value}", value=shown(data))
             file, wishes, options = _file(data), _wishes(data), _options(data)
-            with studio.turn() as turn:
-                return function(Asked(turn, file, wishes, options, data))
+            async with studio.turn_later() as turn:
+                asked = Asked(turn, file, wishes, options, data)
+                return await to_thread.run_sync(function, asked)
         except ColouriserError as error:
             return {"error": said(error, request)}
 
@@ -125,8 +127,8 @@ def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
 
 def _file(data: Answer) -> Path:
     if isinstance(name := data.get("example"), str):
-        return uploaded(str(EXAMPLES / Path(name).name))
-    return uploaded(data.get("path"))
+        return uploaded_file(str(EXAMPLES / Path(name).name))
+    return uploaded_file(data.get("path"))
 
 
 def _wishes(data: Answer) -> Wishes:
@@ -134,7 +136,7 @@ def _wishes(data: Answer) -> Wishes:
     return Wishes(
         tuple(hints_from(data.get("hints", []))),
         data.get("variant", 0),
-        None if reference is None else uploaded(reference),
+        None if reference is None else uploaded_file(reference),
         data.get("strength", 1.0),
     )
 
