@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from httpx2 import HTTPError  # what huggingface_hub lets through
 from huggingface_hub import HfApi, get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import (
     HFValidationError,
@@ -100,6 +99,7 @@ def on_hub(source: str | Path | None) -> bool:
         return False
     repository, _, revision = str(source).partition("@")
     odd = repository.count("/") != 1 or repository.startswith((".", "/", "~"))
+    odd = odd or isinstance(source, Path) or Path(repository).parent.is_dir()  # a name mistyped
     if odd or not REVISION.fullmatch(revision):
         raise ModelError(
             "no_model",
@@ -114,6 +114,17 @@ def _there(path: str | Path) -> bool:
         return Path(path).exists()
     except (OSError, ValueError):  # too long for a path, or with a zero byte
         return False
+
+
+def current_commit(source: str) -> str:
+    """The commit that a Hub repository's revision is at: one small request.
+
+    Raises:
+        ModelError: the Hub cannot be asked.
+    """
+    repository, _, revision = source.partition("@")
+    with _explained(source):
+        return HfApi().model_info(repository, revision=revision or None).sha or ""
 
 
 def moves(source: str) -> bool:
@@ -193,6 +204,8 @@ def _explained(source: str) -> Iterator[None]:
     repository, _, revision = source.partition("@")
     try:
         yield
+    except ModelError:
+        raise
     except RepositoryNotFoundError as error:
         raise ModelError(
             "no_repository",
@@ -221,7 +234,7 @@ def _explained(source: str) -> Iterator[None]:
             "use a folder",
             source=source,
         ) from error
-    except (HTTPError, OSError, ValueError, RuntimeError) as error:  # RuntimeError: of hf_xet
+    except Exception as error:  # of the network, of hf_xet: huggingface_hub lets all through
         raise ModelError(
             "hub_failed",
             "cannot get {source} from the Hub ({reason}); try again later",

@@ -106,7 +106,8 @@ def archive(
         failed: is told of each photograph that failed, in a line.
 
     Raises:
-        ArchiveError: a place cannot be used, or the cluster cannot be reached or has no room.
+        ArchiveError: a place cannot be used, another run writes there, or the cluster cannot be
+            reached or has no room.
         ModelError: see `Colouriser.load`.
     """
     taken, results = open_store(source), open_store(target)
@@ -114,6 +115,19 @@ def archive(
         raise ArchiveError(
             "archive_inside", "the results would lie around the photographs; give another folder"
         )
+    with results.locked():
+        return _archive(taken, results, options, workers, model, overwrite, failed)
+
+
+def _archive(
+    taken: Store,
+    results: Store,
+    options: Options,
+    workers: Workers,
+    model: str | None,
+    overwrite: bool,
+    failed: Callable[[str], object],
+) -> Summary:
     from .. import hub  # when it is needed: it imports torch, which workers leave to processes
 
     manifest = Manifest(results)
@@ -134,14 +148,8 @@ def archive(
     )
     if jobs:
         with _machines(workers) as number:
-            arguments = (
-                taken,
-                results,
-                options,
-                hub.pinned(found),
-                hub.fingerprint(found),
-                workers.cpus,
-            )
+            weights = hub.pinned(found), hub.fingerprint(found)
+            arguments = (taken, results, options, *weights, workers.cpus)
             for row in _work(jobs, workers, number, arguments, manifest):
                 counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
                 if row["error"]:
@@ -347,11 +355,15 @@ def _machines(workers: Workers) -> Iterator[int]:
     options: dict[str, Any] = {"address": workers.address or "local"}
     if workers.address is None:
         options |= {"include_dashboard": False, "object_store_memory": NAMES_MEMORY}
+    joined = ray.is_initialized()  # by who calls this: it stays as it is
     try:
-        if workers.address and re.fullmatch(r"[^/]+:\d+", workers.address):
+        if joined:
+            options = {}
+        elif workers.address and re.fullmatch(r"[^/]+:\d+", workers.address):
             host, _, port = workers.address.rpartition(":")
             socket.create_connection((host, int(port)), timeout=10).close()  # Ray waits minutes
-        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
+        if not joined:
+            ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ArchiveError(
             "no_cluster",
@@ -374,7 +386,8 @@ def _machines(workers: Workers) -> Iterator[int]:
             )
         yield min(workers.number or room, room)
     finally:
-        ray.shutdown()
+        if not joined:
+            ray.shutdown()
 
 
 def _processes(cpus: int) -> int:

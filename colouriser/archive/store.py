@@ -8,12 +8,15 @@ import io
 import logging
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import pyarrow
+from filelock import FileLock, Timeout
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
 from ..errors import ArchiveError, ColouriserError, PhotoError, reason
@@ -122,6 +125,30 @@ class Store:
             OSError: it cannot be deleted.
         """
         self.files.delete_file(f"{self.root}/{name}")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs away meanwhile. Only a folder of this machine can be locked.
+
+        Raises:
+            ArchiveError: another run writes there.
+        """
+        path = Path(f"{self.root}.lock")
+        with ExitStack() as stack:
+            if self.local:
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(FileLock(path, timeout=0))
+                    stack.callback(path.unlink, missing_ok=True)
+                except Timeout as error:
+                    raise ArchiveError(
+                        "archive_in_use",
+                        "another run writes to {place}; wait for it, or give another folder",
+                        place=str(self),
+                    ) from error
+                except (OSError, NotImplementedError):  # what follows says what is wrong there
+                    log.debug("%s cannot be locked", self)
+            yield
 
     def tidy(self) -> None:
         """Delete what killed workers left of files that they were writing. Nobody may be writing.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from PIL import Image
 
 from colouriser import Options
@@ -72,6 +73,19 @@ def test_goes_on(scans: Path, machines: Machines, tmp_path: Path) -> None:
     with Image.open(out / "01.jpg") as image:
         red, green, blue = image.split()
         assert red.tobytes() == green.tobytes() == blue.tobytes()
+
+
+def test_ray_that_runs_is_joined_and_stays(
+    scans: Path, machines: Machines, tmp_path: Path, cat: Image.Image
+) -> None:
+    (tmp_path / "photos").mkdir()
+    cat.save(tmp_path / "photos" / "cat.jpg")
+    ray.init(address=machines.address)
+    try:
+        assert archive(str(tmp_path / "photos"), str(tmp_path / "out")) == Summary(coloured=1)
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
 
 
 @pytest.mark.parametrize("lost", ["a worker", "a machine"])

@@ -151,6 +151,17 @@ def test_what_cannot_be(
     assert message in last(result)
 
 
+def test_two_runs_into_one_folder(tmp_path: Path, cat: Image.Image) -> None:
+    (tmp_path / "photos").mkdir()
+    cat.save(tmp_path / "photos" / "cat.jpg")
+    with open_store(str(tmp_path / "out")).locked():
+        result = command("archive", tmp_path / "photos", tmp_path / "out")
+    assert result.returncode == 1
+    assert "another run writes to" in last(result)
+    assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
 def test_a_damaged_manifest(tmp_path: Path, cat: Image.Image) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
