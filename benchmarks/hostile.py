@@ -14,15 +14,17 @@ from PIL import Image
 
 from colouriser import ColouriserError
 from colouriser.live import Live
+from colouriser.options import Options
 from colouriser.page.one import PICTURES
-from colouriser.page.studio import Settings, Studio
+from colouriser.page.studio import Studio
 from tests import hostile
 
 
 def main() -> None:
     with Image.open(PICTURES[0]) as example:
         studio = Studio(Live(None, example))
-    studio.guard.warm()
+    with studio.turn() as turn:
+        turn.process.call(60, abs, 0)  # it has started
     print("| file | MB | seconds | result |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -54,14 +56,15 @@ def main() -> None:
             try:
                 entries, passed = studio.entries([path])
                 for entry in entries:
-                    result = studio.colourise(entry, Settings())
-                    studio.save(result, Settings(), folder / "done")
+                    with studio.turn() as turn:
+                        studio.colourise(turn, entry, Options(), folder / "done")
                 said = f"{len(passed)} passed over" if passed else "coloured"
             except ColouriserError as error:
                 said = str(error)
             seconds = time.monotonic() - started
             print(f"| {what} | {megabytes:.1f} | {seconds:.1f} | {said} |", flush=True)
             path.unlink()
+    studio.pool.close()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from .errors import ColouriserError, HintError, ModelError, PhotoError, SettingError
+from .options import Options
 
 if TYPE_CHECKING:
     from .generator import Generator, GeneratorConfig
@@ -23,6 +24,7 @@ __all__ = [
     "Hint",
     "HintError",
     "ModelError",
+    "Options",
     "PhotoError",
     "SettingError",
 ]

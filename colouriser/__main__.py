@@ -5,26 +5,28 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from threading import Timer
+from typing import Annotated, Any
 
 import typer
-from PIL import Image
 from tqdm import tqdm
 
-from . import settings
-from .batch import MOST_THREADS, groups, overlapped, plan
-from .errors import ColouriserError, ModelError, PhotoError, SettingError
-from .photo import Photo, mark, read, read_picture, to_colour, write
+from .errors import ColouriserError, PhotoError, SettingError
+from .job import Job, Outcome, source_bytes, too_slow
+from .options import STRENGTH, VARIANTS, Number, Options, Setting, Wishes, spread
+from .photo import MAX_PIXELS, read_picture
+from .pool import Pool, deadline, share_out
+from .sources import plan
 
 Model = Annotated[
     str | None,
     typer.Option(help="folder or Hub repository owner/name@revision; bundled unless given"),
 ]
 
-GPUS = settings.Range(0, 8, 0)  # of a worker
+GPUS = Number(0, 8, 0, "GPUs of each worker; a share is enough for one")
 
 program = typer.Typer(
     help="Colour for black-and-white photographs.",
@@ -35,57 +37,54 @@ program = typer.Typer(
 )
 
 
-def setting(range: settings.Range, text: str) -> typer.models.OptionInfo:
-    """An option for a number that must lie in a setting's range."""
+def flag(name: str, setting: Setting) -> Any:
+    """The type of a command's parameter that is a flag for a setting, and is checked."""
+    spelled = f"--{name.replace('_', '-')}"
 
-    def check(context: typer.Context, parameter: typer.CallbackParam, value: float) -> float:
+    def check(value: Any) -> Any:
         try:
-            range.check(parameter.opts[0], value)
+            return setting.check(spelled, value)
         except SettingError as error:
             raise typer.BadParameter(str(error)) from error
-        return value
 
-    limits = f"{range.lowest:g} to {range.highest:g}"
-    return typer.Option(help=f"{text}, {limits}", callback=check)
+    return Annotated[
+        type(setting.default), typer.Option(spelled, help=setting.text, callback=check)
+    ]
+
+
+def with_flags(function: Callable) -> Callable:
+    """A command with a flag for each option in place of `options`."""
+    return spread(function, flag)
 
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="colour again what is done already")]
-Detail = Annotated[int, setting(settings.DETAIL, "size the generator sees")]
-Vividness = Annotated[float, setting(settings.VIVIDNESS, "strength of colour")]
-Temperature = Annotated[
-    float, setting(settings.TEMPERATURE, "of all colours, from bluish to yellowish")
-]
-KeepPosition = Annotated[
-    bool, typer.Option("--keep-position", help="keep where it was taken (GPS)")
-]
-Marked = Annotated[
-    bool, typer.Option("--mark", help="write into a corner that the colour was added")
-]
 
 
 @program.command()
+@with_flags
 def colour(
     photos: Annotated[list[Path], typer.Argument(help="photographs and folders of them")],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for the results")],
     overwrite: Overwrite = False,
-    detail: Detail = int(settings.DETAIL.usual),
-    vividness: Vividness = settings.VIVIDNESS.usual,
-    temperature: Temperature = settings.TEMPERATURE.usual,
-    keep_position: KeepPosition = False,
-    marked: Marked = False,
+    options: Options = Options(),
     hints: Annotated[
         Path | None, typer.Option(help="JSON list of {x, y, colour, radius}, for one photograph")
     ] = None,
     reference: Annotated[
         Path | None, typer.Option(help="photograph whose colours are taken where it looks alike")
     ] = None,
-    strength: Annotated[
-        float, setting(settings.STRENGTH, "how much of the reference's colours is taken")
-    ] = settings.STRENGTH.usual,
+    strength: flag("strength", STRENGTH) = STRENGTH.default,  # type: ignore[valid-type]
     variants: Annotated[
-        int, typer.Option(min=0, max=int(settings.VARIANTS.highest), help="other colourings, too")
+        int, typer.Option(min=0, max=int(VARIANTS.highest), help="other colourings, too")
     ] = 0,
     model: Model = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="processes; as many as cores and memory allow"),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps; the first GPU unless given")
+    ] = None,
 ) -> None:
     """Colour photographs, and folders of them, which are searched recursively.
 
@@ -96,113 +95,128 @@ def colour(
     """
     if os.path.exists(output) and not os.path.isdir(output):
         raise typer.BadParameter(f"--output must be a folder; {output} is a file")
-    logging.basicConfig(format="warning: %(message)s")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
-    from .hints import read_hints  # when they are needed: they import torch
-    from .pipeline import Colouriser, Prediction
-    from .together import TOGETHER, together
-
-    jobs, problems = plan(photos, output)
-    if hints is not None and len(jobs) != 1:
+    planned, problems = plan(photos, output, options.format)
+    if hints is not None and len(planned) != 1:
         raise typer.BadParameter("--hints are places in one photograph; give one alone")
     try:
-        given = read_hints(hints) if hints else []
-        other = read_picture(reference) if reference else None
-        colouriser = Colouriser.load(model)
+        wishes = _wishes(hints, reference, strength)
+        model = _pinned(model) if model else None
     except ColouriserError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    for problem in problems:
-        typer.echo(f"error: {problem}", err=True)
-    counts = Counter(failed=len(problems))
-
-    def take(job: tuple[Path, Path]) -> Photo | str:
-        target, source = job
-        if os.path.exists(target) and not overwrite:
-            return "skipped"
-        photo = read(source, name=str(source))
-        return replace(photo, jpeg=None) if marked else photo  # its luma will not be the same
-
-    def predict(lumas: list[Image.Image]) -> Sequence[Prediction | ModelError]:
-        if given or other:
-            return [colouriser.predict(luma, detail, given, other, strength) for luma in lumas]
-        return colouriser.predict_all(lumas, detail)
-
-    def finish(job: tuple[Path, Path], photo: Photo, prediction: Prediction) -> str:
-        target, source = job
-        luma = to_colour(photo, target.name)
-        results = {target: prediction}
-        if variants:
-            found = colouriser.predict_variants(prediction, variants)
-            for number, variant in enumerate(found, 2):
-                results[target.with_stem(f"{target.stem}-{number}")] = variant
-        for file in results:
-            if file != target and file in jobs:
-                raise PhotoError(
+        raise _failed(error) from error
+    todo, skipped = list[Job](), 0
+    for target, source in planned.items():
+        others = [target.with_stem(f"{target.stem}-{i}") for i in range(2, 2 + variants)]
+        taken = next((file for file in others if file in planned), None)
+        if taken:
+            problems.append(
+                PhotoError(
                     "variant_there",
                     "{file} is the result of another photograph; choose another folder",
-                    file=file.name,
+                    file=taken.name,
                 ).of(str(source))
-        for file, one in reversed(results.items()):  # the target last: then all is done
-            if os.path.exists(file) and not overwrite:
-                continue
-            result = colouriser.merge(luma, one, vividness, temperature)
-            write(mark(result) if marked else result, file, photo, keep_position)
-        return "coloured"
-
-    def failed(job: tuple[Path, Path], error: Exception) -> ColouriserError:
-        if not isinstance(error, ColouriserError):
-            raise error
-        return error
-
-    def colour_group(group: list[tuple[Path, Path]]) -> list[str | ColouriserError]:
-        return together(group, take, predict, finish, failed)
-
-    threads = min(os.cpu_count() or 1, MOST_THREADS, max(1, len(jobs)))
-    if threads > 1:
-        import torch  # no sooner: it takes a second
-
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // threads))
-    bar = tqdm(
-        total=len(jobs), desc="colour", unit="photo", disable=None if len(jobs) > 1 else True
-    )
-    # Of few photographs each thread gets its share; with a reference each is asked about alone.
-    size = 1 if given or other else max(1, min(TOGETHER, len(jobs) // threads))
+            )
+        elif os.path.exists(target) and not overwrite:
+            skipped += 1
+        else:
+            missing = [f if overwrite or not os.path.exists(f) else None for f in others]
+            todo.append(Job(source, str(source), options, wishes, target, tuple(missing)))
+    for problem in problems:
+        typer.echo(f"error: {problem}", err=True)
+    counts = Counter(coloured=0, skipped=skipped, failed=len(problems))
+    hidden = None if len(todo) > 1 else True  # None: shown on terminals
+    bar = tqdm(total=len(todo), desc="colour", unit="photo", disable=hidden)
     try:
-        for _, result in overlapped(colour_group, groups(jobs.items(), size), threads):
-            for became in result.result():
-                if isinstance(became, ColouriserError):
-                    counts["failed"] += 1
-                    tqdm.write(f"error: {became}", file=sys.stderr)
-                else:
-                    counts[became] += 1
-                bar.update()
+        for outcome in _outcomes(todo, model, jobs, device):
+            for warning in outcome.warnings:
+                tqdm.write(f"warning: {warning}", file=sys.stderr)
+            if outcome.error:
+                tqdm.write(f"error: {outcome.error}", file=sys.stderr)
+            counts["failed" if outcome.error else "coloured"] += 1
+            bar.update()
         bar.close()
+    except ColouriserError as error:
+        bar.close()
+        raise _failed(error) from error
     except KeyboardInterrupt:
         bar.close()
-        typer.echo("stopped; start it again to go on with the rest", err=True)
-        raise typer.Exit(130) from None
-    summary = ", ".join(f"{counts[what]} {what}" for what in ("coloured", "skipped", "failed"))
-    typer.echo(summary, err=True)
+        raise _stopped() from None
+    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()), err=True)
     raise typer.Exit(1 if counts["failed"] else 0)
 
 
+def _wishes(hints: Path | None, reference: Path | None, strength: float) -> Wishes:
+    """What is asked for of one photograph, or of all with a reference."""
+    given = tuple[Any, ...]()
+    if hints:
+        from .hints import read_hints  # when it is needed: it imports torch
+
+        given = tuple(read_hints(hints))
+    if reference:
+        read_picture(reference)  # what is wrong with it is said once
+    return Wishes(given, reference=reference, strength=strength)
+
+
+def _pinned(model: str) -> str:
+    """The model's name at its commit, so that every process loads the same.
+
+    Raises:
+        ModelError: there is none.
+    """
+    from . import hub  # when it is needed: it imports torch
+
+    return hub.pinned(hub.find(model)) or ""
+
+
+def _outcomes(
+    todo: list[Job], model: str | None, processes: int | None, device: str | None
+) -> Iterator[Outcome]:
+    """What became of each job; one alone is done here, since to start a process takes seconds."""
+    if len(todo) > 1:
+        with Pool(*share_out(len(todo), processes, device), model, device) as pool:
+            for _, outcome in pool.run(todo):
+                yield outcome
+    elif todo:
+        from .pipeline import Colouriser
+        from .worker import Worker
+
+        (job,) = todo
+        seconds = 2 * deadline(source_bytes(job.source), MAX_PIXELS)  # it cannot be interrupted
+        watchdog = Timer(seconds, _give_up, [job.name])
+        watchdog.daemon = True
+        watchdog.start()
+        yield from Worker(Colouriser.load(model, device)).run(todo)
+        watchdog.cancel()
+
+
+def _give_up(name: str) -> None:
+    typer.echo(f"error: {too_slow().of(name)}", err=True)
+    os._exit(1)
+
+
+def _failed(error: ColouriserError) -> typer.Exit:
+    typer.echo(f"error: {error}", err=True)
+    return typer.Exit(1)
+
+
+def _stopped() -> typer.Exit:
+    typer.echo("stopped; start it again to go on with the rest", err=True)
+    return typer.Exit(130)
+
+
 @program.command()
+@with_flags
 def archive(
     source: Annotated[str, typer.Argument(metavar="IN", help="folder, or s3://bucket/folder")],
     target: Annotated[str, typer.Argument(metavar="OUT", help="the same, for the results")],
     overwrite: Overwrite = False,
-    detail: Detail = int(settings.DETAIL.usual),
-    vividness: Vividness = settings.VIVIDNESS.usual,
-    temperature: Temperature = settings.TEMPERATURE.usual,
-    keep_position: KeepPosition = False,
-    marked: Marked = False,
+    options: Options = Options(),
     model: Model = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="as many as there is room for")
     ] = None,
     cpus: Annotated[int, typer.Option(min=1, max=256, help="processors of each worker")] = 1,
-    gpus: Annotated[float, setting(GPUS, "GPUs of each worker; a share is enough for one")] = 0.0,
+    gpus: flag("gpus", GPUS) = GPUS.default,  # type: ignore[valid-type]
     address: Annotated[
         str | None, typer.Option(help="of a Ray cluster; this machine unless given")
     ] = None,
@@ -217,23 +231,20 @@ def archive(
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.basicConfig(format="warning: %(message)s")
     try:
-        from .archive import Look, Workers, archive
+        from .archive import Workers, archive
     except ModuleNotFoundError as error:
         raise _not_installed(error, "archive") from error
-    look = Look(detail, vividness, temperature, keep_position, marked)
     team = Workers(workers, cpus, gpus, address)
 
     def failed(line: str) -> None:
         tqdm.write(line, file=sys.stderr)
 
     try:
-        summary = archive(source, target, look, team, model, overwrite, failed)
+        summary = archive(source, target, options, team, model, overwrite, failed)
     except ColouriserError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+        raise _failed(error) from error
     except KeyboardInterrupt:
-        typer.echo("stopped; start it again to go on with the rest", err=True)
-        raise typer.Exit(130) from None
+        raise _stopped() from None
     counts = ", ".join(f"{count} {what}" for what, count in asdict(summary).items())
     typer.echo(counts, err=True)
     raise typer.Exit(1 if summary.failed else 0)

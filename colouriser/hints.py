@@ -11,7 +11,9 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import ImageColor
@@ -20,7 +22,7 @@ from torch.nn import functional as F
 
 from . import colour
 from .errors import HintError, reason
-from .settings import shown
+from .options import shown
 
 MOST = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
 LARGEST = 9  # side of a patch in pixels of the small copy; the generator has seen none larger
@@ -35,7 +37,7 @@ SPACING = 0.2  # of two of them, as a share of the small copy's longer side
 CLEAR = 0.2  # least probability of a colour in a variant, of that of the likeliest
 ALIKENESS = 0.75  # cosine of two places' features from which on they are taken for the same thing
 
-Colour = tuple[int, int, int] | str
+Colour = Sequence[int] | str  # numpy's arrays are taken, too
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Hint:
                 "hint_radius", "a hint's radius must be above 0, not {value}", value=self.radius
             )
         self.chroma  # noqa: B018  # raises if it is no colour
+        if not isinstance(self.colour, str):  # a list or an array
+            object.__setattr__(self, "colour", tuple(int(value) for value in self.colour))
 
     @property
     def chroma(self) -> tuple[float, float]:
@@ -68,7 +72,9 @@ class Hint:
             red, green, blue = (
                 ImageColor.getrgb(self.colour)[:3] if isinstance(self.colour, str) else self.colour
             )
-            if not all(type(v) is int and 0 <= v <= 255 for v in (red, green, blue)):
+            values = (red, green, blue)
+            whole = all(isinstance(v, Integral) and not isinstance(v, bool) for v in values)
+            if not whole or not all(0 <= v <= 255 for v in values):
                 raise ValueError
         except (TypeError, ValueError) as error:
             raise HintError(
@@ -76,7 +82,9 @@ class Hint:
                 "{value} is no colour; give #rrggbb, a name, or three whole numbers to 255",
                 value=shown(self.colour),
             ) from error
-        _, chroma = colour.split(torch.tensor([red, green, blue]).view(1, 3, 1, 1) / 255)
+        _, chroma = colour.split(
+            torch.tensor([int(value) for value in values]).view(1, 3, 1, 1) / 255
+        )
         return float(chroma[0, 0]), float(chroma[0, 1])
 
 
@@ -166,8 +174,9 @@ def check_place(x: float, y: float, width: int, height: int) -> None:
         )
 
 
-def _check_number(name: str, value: object) -> None:
-    if type(value) not in (int, float) or not -FARTHEST < value < FARTHEST:  # type: ignore[operator]
+def _check_number(name: str, value: Any) -> None:
+    real = isinstance(value, Real) and not isinstance(value, bool)  # numpy's are, too
+    if not real or not -FARTHEST < value < FARTHEST:
         raise HintError(
             "hint_number",
             "a hint's {name} must be a number, not {value}",

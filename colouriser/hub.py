@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from httpx2 import HTTPError  # what huggingface_hub lets through
 from huggingface_hub import HfApi, get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import (
     HFValidationError,
@@ -33,7 +32,7 @@ from safetensors.torch import load_file, save
 from .errors import ModelError, reason
 from .files import write_atomically
 from .generator import Generator, GeneratorConfig
-from .settings import shown
+from .options import shown
 
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -77,6 +76,21 @@ def find(source: str | Path | None = None) -> Found:
     return _download(str(source))
 
 
+def pinned(found: Found) -> str | None:
+    """What `find` is given to find the same weights again, in any process."""
+    if found.commit:
+        return f"{found.name.partition('@')[0]}@{found.commit}"
+    return None if found.folder == BUNDLED else str(found.folder.resolve())
+
+
+def fingerprint(found: Found) -> str:
+    """The commit of a Hub repository; for weights in a folder, their checksum."""
+    if found.commit:
+        return found.commit
+    data = (found.folder / WEIGHTS).read_bytes()
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
 def on_hub(source: str | Path | None) -> bool:
     """Whether a source is a Hub repository: not the bundled weights and not a folder.
 
@@ -87,6 +101,7 @@ def on_hub(source: str | Path | None) -> bool:
         return False
     repository, _, revision = str(source).partition("@")
     odd = repository.count("/") != 1 or repository.startswith((".", "/", "~"))
+    odd = odd or isinstance(source, Path) or Path(repository).parent.is_dir()  # a name mistyped
     if odd or not REVISION.fullmatch(revision):
         raise ModelError(
             "no_model",
@@ -101,6 +116,17 @@ def _there(path: str | Path) -> bool:
         return Path(path).exists()
     except (OSError, ValueError):  # too long for a path, or with a zero byte
         return False
+
+
+def current_commit(source: str) -> str:
+    """The commit that a Hub repository's revision is at: one small request.
+
+    Raises:
+        ModelError: the Hub cannot be asked.
+    """
+    repository, _, revision = source.partition("@")
+    with _explained(source):
+        return HfApi().model_info(repository, revision=revision or None).sha or ""
 
 
 def moves(source: str) -> bool:
@@ -180,6 +206,8 @@ def _explained(source: str) -> Iterator[None]:
     repository, _, revision = source.partition("@")
     try:
         yield
+    except ModelError:
+        raise
     except RepositoryNotFoundError as error:
         raise ModelError(
             "no_repository",
@@ -208,7 +236,7 @@ def _explained(source: str) -> Iterator[None]:
             "use a folder",
             source=source,
         ) from error
-    except (HTTPError, OSError, ValueError, RuntimeError) as error:  # RuntimeError: of hf_xet
+    except Exception as error:  # of the network, of hf_xet: huggingface_hub lets all through
         raise ModelError(
             "hub_failed",
             "cannot get {source} from the Hub ({reason}); try again later",

@@ -10,6 +10,7 @@ cannot be used is refused, and the one that served before stays.
 
 import logging
 import threading
+from contextlib import suppress
 
 from PIL import Image
 
@@ -58,6 +59,9 @@ class Live:
     def refresh(self) -> None:
         """Look for another commit, and change over to it if it can be used."""
         try:
+            if self.found.commit and hub.current_commit(str(self.source)) == self.found.commit:
+                self._last_error = ""
+                return
             found = hub.find(self.source)
             if found != self.found:
                 self._take(found)
@@ -76,16 +80,15 @@ class Live:
             threading.Thread(target=self._follow, args=(seconds,), daemon=True).start()
 
     def _follow(self, seconds: float) -> None:
-        pause = threading.Event()
-        while not self._settled():
+        pause, branch = threading.Event(), False  # whether it is known to be one
+        while True:
+            if self.found.name == self.source and not branch:
+                with suppress(Exception):  # no network at the moment, or whatever it is
+                    branch = hub.moves(self.source)
+                    if not branch:
+                        return
             pause.wait(seconds)
             self.refresh()
-
-    def _settled(self) -> bool:
-        try:
-            return self.found.name == self.source and not hub.moves(self.source)
-        except ModelError:  # no network at the moment
-            return False
 
     def _take(self, found: hub.Found) -> None:
         colouriser = Colouriser(hub.load(found), name=str(found))

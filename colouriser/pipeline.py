@@ -18,8 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from . import colour, guide, hub
-from .batch import groups
-from .errors import HintError, ModelError
+from .errors import HintError, ModelError, SettingError
 from .generator import STRIDE, Generator, for_inference
 from .hints import (
     Hint,
@@ -35,14 +34,30 @@ from .hints import (
     suggest,
     vary,
 )
+from .options import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS, shown
 from .photo import to_luma
-from .settings import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS
 
 LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 # Of the small copy's sides; those near 1 first, which are taken where others are no better.
 FACTORS = sorted((1 + percent / 100 for percent in range(-6, 7)), key=lambda f: abs(f - 1))
 SEEN = 4 * 256**2  # pixels of small copies at once: four of the usual; larger ones gain nothing
 MATCHED = 16  # stride of the features by which places of two photographs are compared
+
+
+@dataclass(frozen=True)
+class WorkingCopy:
+    """What the network sees of a photograph."""
+
+    size: tuple[int, int]  # of the photograph: width, height
+    luma: np.ndarray  # uint8 H×W, see `small_size`
+
+
+@dataclass(frozen=True)
+class ReferenceCopy:
+    """What the network sees of a reference, and its colours."""
+
+    luma: np.ndarray  # uint8 H×W, see `small_size`
+    rgb: np.ndarray  # uint8 H×W×3
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,7 @@ class Prediction:
     coefficients: Tensor  # float 4×H/2×W/2, of guide.guided_upsampling
     patches: tuple[Patch, ...] = ()  # the hints and borrowed colours that it was given
 
-    def suggest(self, x: float, y: float, n: int = int(SUGGESTIONS.usual)) -> list[Suggestion]:
+    def suggest(self, x: float, y: float, n: int = int(SUGGESTIONS.default)) -> list[Suggestion]:
         """Likely colours at a place, see `Colouriser.suggest`."""
         SUGGESTIONS.check("n", n)
         check_place(x, y, *self.size)
@@ -69,11 +84,16 @@ class Prediction:
         luma = float(F.adaptive_avg_pool2d(self.luma, (height, width))[0, 0, row, column])
         return suggest(self.palette[:, row, column], self.cells, luma, n)
 
-    def uncertainty(self) -> Image.Image:
-        """Where the network could as well have chosen otherwise, see `Colouriser.uncertainty`."""
+    def uncertainty(self, size: tuple[int, int] | None = None) -> Image.Image:
+        """Where the network could as well have chosen otherwise, see `Colouriser.uncertainty`; of
+        the photograph's size unless another is given."""
         self._check_palette()
         values = doubt(self.palette).clamp(0, 1).mul(255).round().byte().numpy()
-        return Image.fromarray(values).resize(self.size, Image.Resampling.BILINEAR)
+        return Image.fromarray(values).resize(size or self.size, Image.Resampling.BILINEAR)
+
+    def variant_hints(self, variant: int, hints: Sequence[Hint] = ()) -> list[Hint]:
+        """Hints of one of `variants`, counted from 1, and of a person's, which hold in it, too."""
+        return [*self.variants(variant)[-1], *hints]
 
     def variants(self, n: int, seed: int = 0) -> list[list[Hint]]:
         """Hints for other colourings, see `Colouriser.variants`."""
@@ -118,7 +138,7 @@ class Colouriser:
         """Wrap a generator. `device` is the first GPU if there is one, otherwise the CPU; `name` is
         what people call the model."""
         self.name = name
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = _device(device)
         self.generator = for_inference(generator, self.device)
 
     @classmethod
@@ -133,6 +153,7 @@ class Colouriser:
             device: where the generator runs; the first GPU if there is one, otherwise the CPU.
 
         Raises:
+            SettingError: there is no such device.
             ModelError: the model cannot be found, is damaged, or does not fit its config.
         """
         found = hub.find(source)
@@ -144,10 +165,10 @@ class Colouriser:
         *,
         hints: Sequence[Hint] = (),
         reference: Image.Image | None = None,
-        strength: float = STRENGTH.usual,
-        detail: float = DETAIL.usual,
-        vividness: float = VIVIDNESS.usual,
-        temperature: float = TEMPERATURE.usual,
+        strength: float = STRENGTH.default,
+        detail: float = DETAIL.default,
+        vividness: float = VIVIDNESS.default,
+        temperature: float = TEMPERATURE.default,
     ) -> Image.Image:
         """Colour a photograph.
 
@@ -181,10 +202,10 @@ class Colouriser:
     def predict(
         self,
         luma: Image.Image,
-        detail: float = DETAIL.usual,
+        detail: float = DETAIL.default,
         hints: Sequence[Hint] = (),
         reference: Image.Image | None = None,
-        strength: float = STRENGTH.usual,
+        strength: float = STRENGTH.default,
     ) -> Prediction:
         """Ask the network: the slow, size-independent half of `colourise`, whose result can be
         kept.
@@ -196,17 +217,34 @@ class Colouriser:
         Raises:
             HintError, ModelError, SettingError: see `colourise`.
         """
-        DETAIL.check("detail", detail)
+        other = None if reference is None else reference_copy(reference, detail)
+        return self.predict_copy(working_copy(luma, detail), hints, other, strength)
+
+    def predict_copy(
+        self,
+        copy: WorkingCopy,
+        hints: Sequence[Hint] = (),
+        reference: ReferenceCopy | None = None,
+        strength: float = STRENGTH.default,
+    ) -> Prediction:
+        """The same for a photograph that is elsewhere.
+
+        Args:
+            copy, reference: see `working_copy` and `reference_copy`.
+            hints, strength: see `colourise`.
+
+        Raises:
+            HintError, ModelError, SettingError: see `colourise`.
+        """
         STRENGTH.check("strength", strength)
-        check(hints, *luma.size)
-        small = self._small(luma, detail)
-        found = patches(hints, luma.size, (small.shape[3], small.shape[2]))
-        if reference is not None:
-            found = self._borrowed(small, reference, detail, strength) + found
-        return self._predict(luma.size, small, found)
+        check(hints, *copy.size)
+        small = _to_tensor(copy.luma)
+        borrowed = [] if reference is None else self._borrowed(small, reference, strength)
+        found = patches(hints, copy.size, (small.shape[3], small.shape[2]))
+        return self._predict(copy.size, small, borrowed + found)
 
     def predict_all(
-        self, lumas: Sequence[Image.Image], detail: float = DETAIL.usual
+        self, lumas: Sequence[Image.Image], detail: float = DETAIL.default
     ) -> list[Prediction | ModelError]:
         """The same predictions as `predict`, or its error, for several photographs in less time:
         the network sees those together whose small copies are alike in shape.
@@ -218,29 +256,33 @@ class Colouriser:
         Raises:
             SettingError: see `colourise`.
         """
-        DETAIL.check("detail", detail)
-        smalls = [self._small(luma, detail) for luma in lumas]
+        return self.predict_copies([working_copy(luma, detail) for luma in lumas])
+
+    def predict_copies(self, copies: Sequence[WorkingCopy]) -> list[Prediction | ModelError]:
+        """The same for photographs that are elsewhere, see `working_copy`."""
+        smalls = [_to_tensor(copy.luma) for copy in copies]
         found: dict[int, Prediction | ModelError] = {}
         for shape in {small.shape for small in smalls}:
             alike = [index for index, small in enumerate(smalls) if small.shape == shape]
-            for own in groups(alike, max(1, SEEN // math.prod(shape))):
+            most = max(1, SEEN // math.prod(shape))
+            for own in (alike[start : start + most] for start in range(0, len(alike), most)):
                 chroma, palette = self._paint(torch.cat([smalls[index] for index in own]), [])
                 for index, own_chroma, own_palette in zip(own, chroma, palette, strict=True):
-                    size, small = lumas[index].size, smalls[index]
+                    size, small = copies[index].size, smalls[index]
                     try:
                         found[index] = self._prediction(
                             size, small, own_chroma[None], own_palette[None], []
                         )
                     except ModelError as error:
                         found[index] = error
-        return [found[index] for index in range(len(lumas))]
+        return [found[index] for index in range(len(copies))]
 
     def suggest(
         self,
         image: Image.Image,
         x: float,
         y: float,
-        n: int = int(SUGGESTIONS.usual),
+        n: int = int(SUGGESTIONS.default),
         hints: Sequence[Hint] = (),
     ) -> list[Suggestion]:
         """Likely colours at a place, given the hints so far.
@@ -303,8 +345,8 @@ class Colouriser:
     def merge(
         luma: Image.Image,
         prediction: Prediction,
-        vividness: float = VIVIDNESS.usual,
-        temperature: float = TEMPERATURE.usual,
+        vividness: float = VIVIDNESS.default,
+        temperature: float = TEMPERATURE.default,
     ) -> Image.Image:
         """Bring predicted chroma to full size and merge it with the photograph's luma: the half of
         `colourise` whose cost depends on the size.
@@ -323,13 +365,6 @@ class Colouriser:
         VIVIDNESS.check("vividness", vividness)
         TEMPERATURE.check("temperature", temperature)
         return guide.merge(luma, prediction.coefficients, vividness, temperature)
-
-    def _small(self, luma: Image.Image, detail: float) -> Tensor:
-        """The copy that the generator sees: float 1×1×H×W on the CPU."""
-        size = small_size(*luma.size, int(detail))
-        return _to_tensor(luma.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))[
-            None, None
-        ]
 
     def _predict(self, size: tuple[int, int], small: Tensor, found: list[Patch]) -> Prediction:
         return self._prediction(size, small, *self._paint(small, found), found)
@@ -364,18 +399,13 @@ class Colouriser:
         cells = self.generator.cells.cpu()
         return Prediction(size, small, chroma, likely, cells, coefficients, tuple(found))
 
-    def _borrowed(
-        self, small: Tensor, reference: Image.Image, detail: float, strength: float
-    ) -> list[Patch]:
+    def _borrowed(self, small: Tensor, reference: ReferenceCopy, strength: float) -> list[Patch]:
         """Patches with a reference's colours where it shows the same things."""
-        other_luma = to_luma(reference)  # which turns it upright
-        reference = ImageOps.exif_transpose(reference)
-        size = small_size(*other_luma.size, int(detail))
-        rgb = torch.from_numpy(np.array(reference.convert("RGB").resize(size))).permute(2, 0, 1)
+        rgb = torch.from_numpy(reference.rgb).permute(2, 0, 1)
         _, chroma = colour.split(rgb[None].float() / 255)
         if chroma.abs().max() < 4 / 255:
             raise HintError("reference_grey", "the reference has no colours; give one that has")
-        own, other = (self._features(x) for x in (small, self._small(other_luma, detail)))
+        own, other = (self._features(x) for x in (small, _to_tensor(reference.luma)))
         predicted = self._predict((1, 1), small, []).chroma
         chroma = F.adaptive_avg_pool2d(chroma, (other.shape[1], other.shape[2]))[0]
         before = F.adaptive_avg_pool2d(predicted, (own.shape[1], own.shape[2]))[0]
@@ -414,6 +444,55 @@ def small_size(width: int, height: int, detail: int) -> tuple[int, int]:
     return min((sides(factor) for factor in FACTORS), key=padded)
 
 
-def _to_tensor(luma: Image.Image) -> Tensor:
-    """Mode "L" to float32 H×W in [0, 1]."""
-    return torch.from_numpy(np.array(luma)).float().div_(255)
+def working_copy(luma: Image.Image, detail: float = DETAIL.default) -> WorkingCopy:
+    """What the network sees of a photograph: all that need be sent to where the network is.
+
+    Args:
+        luma: mode "L".
+        detail: see `Colouriser.colourise`.
+
+    Raises:
+        SettingError: detail is out of range.
+    """
+    size = small_size(*luma.size, int(DETAIL.check("detail", detail)))
+    small = luma.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return WorkingCopy(luma.size, np.array(small))
+
+
+def reference_copy(reference: Image.Image, detail: float = DETAIL.default) -> ReferenceCopy:
+    """What the network sees of a reference.
+
+    Args:
+        reference: of any mode.
+        detail: see `Colouriser.colourise`.
+
+    Raises:
+        PhotoError: it cannot be decoded or is too large.
+        SettingError: detail is out of range.
+    """
+    luma = working_copy(to_luma(reference), detail).luma  # which turns it upright
+    upright = ImageOps.exif_transpose(reference).convert("RGB")
+    return ReferenceCopy(luma, np.array(upright.resize((luma.shape[1], luma.shape[0]))))
+
+
+def _to_tensor(luma: np.ndarray) -> Tensor:
+    """uint8 H×W to float32 1×1×H×W in [0, 1]."""
+    return torch.from_numpy(luma).float().div_(255)[None, None]
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    """A device that is there; the first GPU, otherwise the CPU, if none is named.
+
+    Raises:
+        SettingError: no such device.
+    """
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingError(
+            "no_device",
+            "{device} is no device of this computer; give cpu, cuda, cuda:1 or mps",
+            device=shown(str(name)),
+        ) from error
+    return device

@@ -40,6 +40,27 @@ def scene() -> Image.Image:
     return Image.fromarray((pixels + noise).astype(np.uint8))
 
 
+def test_numpys_numbers_and_colours_are_taken(colouriser: Colouriser) -> None:
+    colours: list[Any] = [np.array([192, 48, 48], np.uint8), [192, 48, 48], (np.int64(192), 48, 48)]
+    plain = Hint(3, 4.5, (192, 48, 48), 2)
+    for colour in colours:
+        hint = Hint(np.int64(3), np.float32(4.5), colour, np.float64(2))
+        assert hint == plain
+        assert hash(hint) == hash(plain)
+        assert hint.chroma == plain.chroma
+    image, reach = scene(), np.int64(128)
+    one = colouriser.colourise(image, hints=[plain], detail=reach, vividness=np.float32(0.5))
+    other = colouriser.colourise(image, hints=[hint], detail=128, vividness=0.5)
+    assert one.tobytes() == other.tobytes()
+    assert colouriser.suggest(image, np.int64(3), np.float32(4), np.int16(2))
+    for wrong in (np.bool_(True), np.array([1, 2]), np.float32("nan")):
+        with pytest.raises(HintError, match="must be a number"):
+            Hint(wrong, 4, "red")  # type: ignore[arg-type]
+    for wrong in (np.array([1.5, 2, 3]), np.array([300, 0, 0]), np.array([1, 2])):
+        with pytest.raises(HintError, match="is no colour"):
+            Hint(3, 4, wrong)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("rgb", ["#c03030", "navy", (40, 140, 60)])
 @pytest.mark.parametrize("place", [(60, 100), (0, 0), (299, 199), (240.5, 50.25)])
 def test_a_hinted_place_comes_out_in_its_hue(

@@ -53,7 +53,6 @@ def test_arrows_point_downward() -> None:
 def test_the_library_declares_what_it_imports() -> None:
     declared = {MODULES.get(name, name) for name in names(PROJECT["dependencies"])}
     declared |= set(sys.stdlib_module_names) | {"colouriser"}
-    declared |= {"httpx2"}  # what huggingface_hub raises errors of
     for path in (ROOT / "colouriser").rglob("*.py"):
         if not {"page", "archive"} & set(path.parts):
             assert imports(path) <= declared, path

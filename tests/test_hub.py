@@ -127,3 +127,15 @@ def test_names_that_are_none(source: str) -> None:
         Colouriser.load(source)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 200
+
+
+def test_a_mistyped_folder_is_not_asked_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for source in ("models/mine", Path("models/mine"), Path("elsewhere/mine")):
+        with pytest.raises(ModelError, match="no model at"):
+            Colouriser.load(source)
+    with pytest.raises(ModelError, match="cannot reach the Hub"):  # which is down
+        Colouriser.load("elsewhere/mine")

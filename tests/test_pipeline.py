@@ -21,8 +21,8 @@ from colouriser import (
     photo,
 )
 from colouriser.generator import STRIDE
+from colouriser.options import DETAIL
 from colouriser.pipeline import small_size
-from colouriser.settings import DETAIL
 
 KINDS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "1": lambda cat: cat.convert("1"),
@@ -171,4 +171,4 @@ def test_the_small_copy_is_about_as_large_as_asked(size: tuple[int, int], detail
 
 @pytest.mark.parametrize("size", [(4000, 3000), (3000, 4000), (3000, 2000), (5000, 5000)])
 def test_cameras_photographs_need_no_padding(size: tuple[int, int]) -> None:
-    assert all(side % STRIDE == 0 for side in small_size(*size, int(DETAIL.usual)))
+    assert all(side % STRIDE == 0 for side in small_size(*size, int(DETAIL.default)))

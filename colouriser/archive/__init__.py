@@ -1,5 +1,5 @@
 """Archives: a great many photographs, on one machine or many, on Ray Data."""
 
-from .run import Look, Summary, Workers, archive
+from .run import Summary, Workers, archive
 
-__all__ = ["Look", "Summary", "Workers", "archive"]
+__all__ = ["Summary", "Workers", "archive"]

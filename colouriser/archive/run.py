@@ -3,9 +3,9 @@
     IN ─ names ─ plan ─ blocks of names ─┬─ worker: read, colour, write ─ rows ─┬─ manifest
     OUT, manifest ─┘                     └─ worker: …                    ─ rows ─┘
 
-Only names and rows travel. A worker reads, colours and writes photographs itself, with a thread for
-each block that it has in hand, so that pixels never leave it, and what is in memory does not depend
-on the archive's size.
+Only names and rows travel. A worker is an actor of Ray with a `Pool` of its own, whose processes
+read, colour and write, so that pixels never leave them, and what is in memory does not depend on
+the archive's size. A photograph that kills a process, or takes too long in it, costs itself alone.
 
 Ray restarts a worker that dies, on another machine if its own is gone, and gives its block to the
 next. Each worker looks first whether a result has appeared since the plan was made, so that what
@@ -13,7 +13,6 @@ its predecessor wrote is not written again. A block whose workers die again and 
 its photographs are tried once more one by one, which leaves the guilty one alone.
 """
 
-import hashlib
 import logging
 import math
 import os
@@ -24,7 +23,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told what people do here
@@ -33,22 +32,20 @@ os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its other messages as
 import pyarrow
 import ray
 import ray.data
-import torch
-from PIL import Image
 from tqdm import tqdm
 
-from .. import hub, photo
-from ..batch import MOST_THREADS, groups
-from ..errors import ArchiveError, ColouriserError, ModelError, PhotoError, reason
-from ..pipeline import Colouriser, Prediction
-from ..settings import DETAIL, TEMPERATURE, VIVIDNESS
-from ..together import TOGETHER, together
+from ..errors import ArchiveError, ColouriserError, PhotoError, reason
+from ..job import Job, Outcome
+from ..options import Options
+from ..pool import Pool
+from ..sources import target_name
 from .manifest import SCHEMA, Entry, Manifest
 from .store import File, Store, open_store, photographs
 
 log = logging.getLogger(__name__)
 
-BLOCK = 16  # photographs: a thread's task of some seconds, and what its worker's death costs
+BLOCK = 16  # photographs: a process's task of some seconds, and what its worker's death costs
+MAX_PROCESSES = 4  # of a worker: a large photograph needs 3 GB
 TRIES = 3  # of a block whose workers die, after the first
 NAMES_MEMORY = 200_000_000  # bytes of Ray's own memory; only names and rows lie there
 FLUSH = 15.0  # seconds between files of the manifest, at least
@@ -62,18 +59,7 @@ JOBS = pyarrow.schema(
         ("before", pyarrow.int64()),  # when the target was written before this run; 0 for never
     ]
 )
-Job = dict[str, Any]  # a row of JOBS
-
-
-@dataclass(frozen=True)
-class Look:
-    """How results are to be, see `Colouriser.colourise`."""
-
-    detail: int = int(DETAIL.usual)
-    vividness: float = VIVIDNESS.usual
-    temperature: float = TEMPERATURE.usual
-    position: bool = False  # keep where it was taken (GPS)
-    marked: bool = False  # write into a corner that the colour was added
+Row = dict[str, Any]  # of JOBS, or of the manifest
 
 
 @dataclass(frozen=True)
@@ -99,7 +85,7 @@ class Summary:
 def archive(
     source: str,
     target: str,
-    look: Look = Look(),
+    options: Options = Options(),
     workers: Workers = Workers(),
     model: str | None = None,
     overwrite: bool = False,
@@ -113,14 +99,15 @@ def archive(
         source: a folder or a URI that pyarrow understands, such as s3://bucket/photographs.
         target: the same for the results, which keep folders and names. The manifest is written
             beside it, see manifest.py. One run at a time may write to it.
-        look: how results are to be.
+        options: how results are to be.
         workers: who does the work. On a cluster all must see both places.
         model: see `Colouriser.load`.
         overwrite: colour again what is done already.
         failed: is told of each photograph that failed, in a line.
 
     Raises:
-        ArchiveError: a place cannot be used, or the cluster cannot be reached or has no room.
+        ArchiveError: a place cannot be used, another run writes there, or the cluster cannot be
+            reached or has no room.
         ModelError: see `Colouriser.load`.
     """
     taken, results = open_store(source), open_store(target)
@@ -128,12 +115,27 @@ def archive(
         raise ArchiveError(
             "archive_inside", "the results would lie around the photographs; give another folder"
         )
+    with results.locked():
+        return _archive(taken, results, options, workers, model, overwrite, failed)
+
+
+def _archive(
+    taken: Store,
+    results: Store,
+    options: Options,
+    workers: Workers,
+    model: str | None,
+    overwrite: bool,
+    failed: Callable[[str], object],
+) -> Summary:
+    from .. import hub  # when it is needed: it imports torch, which workers leave to processes
+
     manifest = Manifest(results)
     found = hub.find(model)
     hub.load(found)  # before anything else is started
     files, problems = photographs(taken, results)
     manifest.check_writable()
-    jobs, there, more = plan(files, manifest.entries(), results, overwrite)
+    jobs, there, more = plan(files, manifest.entries(), results, overwrite, options.format)
     problems += more
     for problem in problems:
         failed(f"error: {problem}")
@@ -146,7 +148,8 @@ def archive(
     )
     if jobs:
         with _machines(workers) as number:
-            arguments = (taken, results, look, *_weights(found), workers.cpus)
+            weights = hub.pinned(found), hub.fingerprint(found)
+            arguments = (taken, results, options, *weights, workers.cpus)
             for row in _work(jobs, workers, number, arguments, manifest):
                 counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
                 if row["error"]:
@@ -157,8 +160,12 @@ def archive(
 
 
 def plan(
-    files: Sequence[File], known: dict[str, Entry], results: Store, overwrite: bool = False
-) -> tuple[list[Job], list[Job], list[ColouriserError]]:
+    files: Sequence[File],
+    known: dict[str, Entry],
+    results: Store,
+    overwrite: bool = False,
+    format: str = "original",
+) -> tuple[list[Row], list[Row], list[ColouriserError]]:
     """What is to be done, what lies there although the manifest does not know, and what cannot be.
 
     Args:
@@ -166,16 +173,17 @@ def plan(
         known: the manifest's entries.
         results: where results lie.
         overwrite: all is to be done.
+        format: of the results, see `Options`.
 
     Raises:
         ArchiveError: the results cannot be listed.
     """
     written = {file.name: file.modified for file in results.listed()}
-    jobs, there, problems = list[Job](), list[Job](), list[ColouriserError]()
+    jobs, there, problems = list[Row](), list[Row](), list[ColouriserError]()
     targets: dict[str, str] = {}
     for file in files:
         folder, slash, name = file.name.rpartition("/")
-        target = f"{folder}{slash}{photo.result_name(name)}"
+        target = f"{folder}{slash}{target_name(name, format)}"
         other = targets.setdefault(target, file.name)
         if other != file.name:
             problems.append(PhotoError("same_result", SAME, other=other).of(file.name))
@@ -201,97 +209,77 @@ def plan(
 
 
 class Worker:
-    """Colours blocks of photographs, several at a time; lives in a process of its own, on any
-    machine.
+    """Colours blocks of photographs in processes; lives in one of its own, on any machine.
 
     Args:
         photographs, results: where they lie.
-        look: how results are to be.
+        options: how results are to be.
         model: see `Colouriser.load`.
         commit: what the manifest says of its weights.
         cpus: that it may use.
-
-    Raises:
-        ModelError: see `Colouriser.load`.
     """
 
     def __init__(
         self,
         photographs: Store,
         results: Store,
-        look: Look,
+        options: Options,
         model: str | None,
         commit: str,
         cpus: int,
     ) -> None:
-        self.photographs, self.results, self.look = photographs, results, look
-        self.model, self.commit = model or "bundled", commit
-        torch.set_num_threads(max(1, cpus // _threads(cpus)))
-        self.colouriser = Colouriser.load(model)
+        self.photographs, self.results, self.options = photographs, results, options
+        self.made_by = {"model": model or "bundled", "commit": commit}
+        count = _processes(cpus)
+        self.pool = Pool(count, max(1, cpus // count), model)
+        self.pool.start()
 
     def __call__(self, jobs: pyarrow.Table) -> pyarrow.Table:
-        """Rows of the manifest for rows of JOBS. May be called from several threads."""
+        """Rows of the manifest for rows of JOBS."""
+        rows = jobs.to_pylist()
+        # The others were written by a worker that died since.
+        left = [row for row in rows if self.results.modified(row["target"]) == row["before"]]
+        ran = self.pool.run([self.job(row) for row in left])
+        outcomes = {job.name: outcome for job, outcome in ran}
         return _rows(
-            row for group in groups(jobs.to_pylist(), TOGETHER) for row in self.colour(group)
+            row | self.made_by | _told(outcomes[row["source"]]) if row in left else row
+            for row in rows
         )
 
-    def colour(self, jobs: Sequence[Job]) -> list[Job]:
-        """Colour photographs together; rows of the manifest, each with the same share of the
-        time."""
-        start = time.monotonic()
-        rows = together(jobs, self._take, self._predict, self._finish, self._failed)
-        share = (time.monotonic() - start) / len(jobs)
-        return [row | {"seconds": share} if "model" in row else row for row in rows]
+    def job(self, row: Row) -> Job:
+        """The job of a row of JOBS."""
+        source, target = self.photographs.file(row["source"]), self.results.file(row["target"])
+        return Job(source, row["source"], self.options, target=target)
 
-    def _take(self, job: Job) -> photo.Photo | Job:
-        if self.results.modified(job["target"]) != job["before"]:
-            return job  # a worker that died wrote it
-        with self.photographs.open(job["source"]) as file:
-            taken = photo.read(file, job["source"])
-        # Marked, its luma will not be the same.
-        return replace(taken, jpeg=None) if self.look.marked else taken
 
-    def _predict(self, lumas: list[Image.Image]) -> list[Prediction | ModelError]:
-        return self.colouriser.predict_all(lumas, self.look.detail)
-
-    def _finish(self, job: Job, taken: photo.Photo, prediction: Prediction) -> Job:
-        look, name = self.look, job["target"]
-        luma = photo.to_colour(taken, name)
-        result = Colouriser.merge(luma, prediction, look.vividness, look.temperature)
-        if look.marked:
-            result = photo.mark(result)
-        data = photo.encode(result, name, taken, look.position)
-        self.results.write(name, data)
-        width, height = taken.luma.size
-        return self._row(job) | {"width": width, "height": height, "result_bytes": len(data)}
-
-    def _failed(self, job: Job, error: Exception) -> Job:
-        name = job["source"]
-        if isinstance(error, ColouriserError):
-            return self._row(job) | {"error": str(error if error.about else error.of(name))}
-        # It costs itself alone.
-        why = f"{name}: cannot be read or written ({reason(error)})"
-        return self._row(job) | {"error": why}
-
-    def _row(self, job: Job) -> Job:
-        return job | {"model": self.model, "commit": self.commit}
+def _told(outcome: Outcome) -> Row:
+    """What the manifest says of an outcome."""
+    for warning in outcome.warnings:
+        log.warning("%s", warning)
+    if outcome.error:
+        return {"error": str(outcome.error), "seconds": outcome.seconds}
+    width, height = outcome.size or (None, None)
+    return {
+        "width": width,
+        "height": height,
+        "result_bytes": outcome.nbytes,
+        "seconds": outcome.seconds,
+    }
 
 
 def _work(
-    jobs: Sequence[Job], workers: Workers, number: int, arguments: tuple, manifest: Manifest
-) -> Iterator[Job]:
+    jobs: Sequence[Row], workers: Workers, number: int, arguments: tuple, manifest: Manifest
+) -> Iterator[Row]:
     """Have jobs done; rows of the manifest as they come, which it has then, too."""
     left = {job["source"]: job for job in jobs}
-    threads = _threads(workers.cpus)
-    share = math.ceil(len(jobs) / (number * threads))  # of a thread, if they are few
+    share = math.ceil(len(jobs) / number)  # of a worker, if they are few
+    block = min(BLOCK * _processes(workers.cpus), share)
     with tqdm(total=len(jobs), desc="archive", unit="photo", disable=None) as bar:
         # One by one, or a death would be the neighbours', too.
-        for block, at_once in ((min(BLOCK, share), threads), (1, 1)):
+        for size in (block, 1):
             flushed = time.monotonic()
             try:
-                for rows in _blocks(
-                    list(left.values()), block, workers, number, at_once, arguments
-                ):
+                for rows in _blocks(list(left.values()), size, workers, number, arguments):
                     manifest.add(rows)
                     if time.monotonic() - flushed > FLUSH:
                         manifest.flush()
@@ -314,15 +302,15 @@ def _work(
 
 
 def _blocks(
-    jobs: Sequence[Job], block: int, workers: Workers, number: int, threads: int, arguments: tuple
+    jobs: Sequence[Row], block: int, workers: Workers, number: int, arguments: tuple
 ) -> Iterator[pyarrow.Table]:
-    """Have jobs done in blocks, so many at once by each worker; rows of the manifest, in any order,
-    for those whose workers did not die every time."""
+    """Have jobs done in blocks; rows of the manifest, in any order, for those whose workers did not
+    die every time."""
     starts = range(0, len(jobs), block)
     tables = [pyarrow.Table.from_pylist(list(jobs[i : i + block]), JOBS) for i in starts]
-    # A thread has the next block at hand, unless that is the share of another thread, or blocks are
-    # single photographs, of which a death is to concern one.
-    ahead = 2 if block > 1 and len(tables) > number * threads else 1
+    # A worker has the next block at hand, except when that is the share of another, or when blocks
+    # are single photographs: then a dead worker costs exactly one.
+    ahead = 2 if block > 1 and len(tables) > number else 1
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # a block that is given up does not stop the others
@@ -337,9 +325,7 @@ def _blocks(
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(
                     size=min(number, len(tables)),
-                    max_tasks_in_flight_per_actor=ahead * threads,
-                    max_concurrent_calls_per_actor=threads,
-                    enable_true_multi_threading=True,
+                    max_tasks_in_flight_per_actor=ahead,
                 ),
                 num_cpus=workers.cpus,
                 num_gpus=workers.gpus or None,
@@ -369,11 +355,15 @@ def _machines(workers: Workers) -> Iterator[int]:
     options: dict[str, Any] = {"address": workers.address or "local"}
     if workers.address is None:
         options |= {"include_dashboard": False, "object_store_memory": NAMES_MEMORY}
+    joined = ray.is_initialized()  # by who calls this: it stays as it is
     try:
-        if workers.address and re.fullmatch(r"[^/]+:\d+", workers.address):
+        if joined:
+            options = {}
+        elif workers.address and re.fullmatch(r"[^/]+:\d+", workers.address):
             host, _, port = workers.address.rpartition(":")
             socket.create_connection((host, int(port)), timeout=10).close()  # Ray waits minutes
-        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
+        if not joined:
+            ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ArchiveError(
             "no_cluster",
@@ -396,26 +386,16 @@ def _machines(workers: Workers) -> Iterator[int]:
             )
         yield min(workers.number or room, room)
     finally:
-        ray.shutdown()
+        if not joined:
+            ray.shutdown()
 
 
-def _threads(cpus: int) -> int:
+def _processes(cpus: int) -> int:
     """Of a worker that may use so many processors."""
-    return min(cpus, MOST_THREADS)
+    return min(cpus, MAX_PROCESSES)
 
 
-def _rows(jobs: Iterable[Job]) -> pyarrow.Table:
+def _rows(jobs: Iterable[Row]) -> pyarrow.Table:
     """Rows of the manifest, finished now; what a job does not have is none."""
     rows = [job | {"finished": time.time_ns()} for job in jobs]
     return pyarrow.Table.from_pylist(rows, SCHEMA)
-
-
-def _weights(found: hub.Found) -> tuple[str | None, str]:
-    """A model's name, by which every worker loads the same weights, and their commit; or for
-    weights in a folder, their checksum."""
-    if found.commit:
-        return f"{found.name.partition('@')[0]}@{found.commit}", found.commit
-    data = (found.folder / hub.WEIGHTS).read_bytes()
-    bundled = found.folder == hub.BUNDLED
-    name = None if bundled else str(found.folder.resolve())
-    return name, f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -8,18 +8,21 @@ import io
 import logging
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import pyarrow
+from filelock import FileLock, Timeout
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
-from ..batch import LARGEST, search
 from ..errors import ArchiveError, ColouriserError, PhotoError, reason
 from ..files import is_part, write_atomically
 from ..photo import suffixes
+from ..sources import MAX_FILE_BYTES, search
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,10 @@ class Store:
         info = self.files.get_file_info(f"{self.root}/{name}")
         return 0 if info.type == FileType.NotFound else info.mtime_ns or 0
 
+    def file(self, name: str) -> "Path | StoreFile":
+        """A file as a job takes it, to be read or written."""
+        return Path(self.root, name) if self.local else StoreFile(self, name)
+
     def open(self, name: str) -> BinaryIO:
         """A file for reading.
 
@@ -91,11 +98,11 @@ class Store:
         if self.local:
             return Path(self.root, name).open("rb")
         with self.files.open_input_file(f"{self.root}/{name}") as file:
-            if file.size() > LARGEST:
+            if file.size() > MAX_FILE_BYTES:
                 raise PhotoError(
                     "file_too_large",
                     "more than the limit of {megabytes} MB; make it smaller",
-                    megabytes=LARGEST // 1_000_000,
+                    megabytes=MAX_FILE_BYTES // 1_000_000,
                 )
             return io.BytesIO(file.read())  # one request
 
@@ -119,6 +126,30 @@ class Store:
         """
         self.files.delete_file(f"{self.root}/{name}")
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs away meanwhile. Only a folder of this machine can be locked.
+
+        Raises:
+            ArchiveError: another run writes there.
+        """
+        path = Path(f"{self.root}.lock")
+        with ExitStack() as stack:
+            if self.local:
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(FileLock(path, timeout=0))
+                    stack.callback(path.unlink, missing_ok=True)
+                except Timeout as error:
+                    raise ArchiveError(
+                        "archive_in_use",
+                        "another run writes to {place}; wait for it, or give another folder",
+                        place=str(self),
+                    ) from error
+                except (OSError, NotImplementedError):  # what follows says what is wrong there
+                    log.debug("%s cannot be locked", self)
+            yield
+
     def tidy(self) -> None:
         """Delete what killed workers left of files that they were writing. Nobody may be writing.
 
@@ -133,6 +164,32 @@ class Store:
                     Path(self.root, file.name).unlink(missing_ok=True)
                 except OSError as error:
                     log.warning("%s is half written and stays (%s)", file.name, reason(error))
+
+
+@dataclass(frozen=True)
+class StoreFile:
+    """A file of a store that is no folder of this machine: `Readable` and `Writable`."""
+
+    store: Store
+    path: str  # below the store's root
+
+    @property
+    def name(self) -> str:
+        """Without folders."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that will be read."""
+        return self.store.files.get_file_info(f"{self.store.root}/{self.path}").size or 0
+
+    def open(self) -> BinaryIO:
+        """See `Store.open`."""
+        return self.store.open(self.path)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """See `Store.write`."""
+        self.store.write(self.path, data)
 
 
 def open_store(place: str) -> Store:

@@ -1,8 +1,8 @@
 """The page: black-and-white photographs go in, coloured ones come out.
 
 `serve` loads a model and serves it. The other rooms: studio (the engine), one, many and about (a
-tab each), viewer (our own component), api (for programs), keep (what is kept, how long), head (what
-links show), words (texts in each language), quick (gradio's import).
+tab each), viewer (our own component), api (for programs), storage (what is kept, how long), head
+(what links show), words (texts in each language), quick (gradio's import).
 """
 
 import html
@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio reads it
-from . import keep  # isort: skip  # before gradio too: it claims the folder for its files
+from . import storage  # isort: skip  # before gradio too: it claims the folder for its files
 from .quick import no_stubs
 
 with no_stubs():
@@ -48,7 +48,8 @@ HERE = Path(__file__).parent
 def build(live: Live) -> gr.Blocks:
     """The page, with a model that may change while it runs."""
     studio = Studio(live)
-    Thread(target=studio.guard.warm, daemon=True).start()
+    studio.pool.start()
+    Thread(target=storage.sweep_for_ever, args=[studio.expire], daemon=True).start()
 
     def notice(request: gr.Request) -> str:
         """Why the live model is not the one that was asked for, if it is not."""
@@ -57,7 +58,7 @@ def build(live: Live) -> gr.Blocks:
         text = texts(request)["fallback"].format(notice=said(live.notice, request))
         return f"<p role='alert'>{html.escape(text)}</p>"
 
-    gr.set_static_paths([keep.EXAMPLES])  # these are not copied, and so stay
+    gr.set_static_paths([storage.EXAMPLES])  # these are not copied, and so stay
     with gr.Blocks(title=TEXTS["en"]["title"], analytics_enabled=False) as demo:
         gr.Markdown(say("heading"), elem_id="heading")
         warning = gr.HTML(elem_id="notice")
@@ -71,6 +72,13 @@ def build(live: Live) -> gr.Blocks:
         demo.load(notice, None, warning, show_progress="hidden", api_visibility="private")
         api(studio)
     demo.queue(max_size=QUEUE)
+    close = demo.close
+
+    def close_all(verbose: bool = True) -> None:
+        close(verbose)
+        studio.pool.close()
+
+    demo.close = close_all  # gradio tells nobody that it closes
     return demo
 
 
@@ -91,11 +99,11 @@ def launch(demo: gr.Blocks, **options: Any) -> str:
         head=f"<style>{style}</style><script>{script}</script>",  # `css` reaches only a part of it
         i18n=say,
         run_history=False,
-        max_file_size=keep.MAX_BYTES,
+        max_file_size=storage.MAX_BYTES,
         footer_links=["api", "settings"],
         mcp_server=True,
         state_session_capacity=SESSIONS,
-        app_kwargs={"middleware": [Middleware(Head), Middleware(keep.UploadLimit)]},
+        app_kwargs={"middleware": [Middleware(Head), Middleware(storage.UploadLimit)]},
         **options,
     )
     return result[1]
@@ -124,7 +132,6 @@ def serve(model: str | None = None) -> None:
     # Those that are coloured at once share the cores: under load it is up to a tenth faster, and
     # no slower for one alone (benchmarks/load.py).
     torch.set_num_threads(max(1, torch.get_num_threads() // AT_ONCE))
-    Thread(target=keep.sweep_for_ever, daemon=True).start()
     launch(build(live))
 
 

@@ -3,6 +3,7 @@
 import html
 import os
 from importlib import metadata
+from pathlib import Path
 from urllib.parse import quote
 
 import gradio as gr
@@ -10,10 +11,10 @@ from huggingface_hub import constants
 
 from ..errors import ColouriserError
 from ..hub import Found
-from .controls import called
-from .keep import EXAMPLES
-from .studio import Settings, Studio, Wish
-from .words import texts
+from ..options import Options, Wishes
+from .storage import EXAMPLES
+from .studio import Studio
+from .words import TEXTS, texts
 
 HOST = "COLOURISER_HOST"  # environment variable: who runs this copy, and how to reach them
 GOOD = ("hopper", "temple", "astronaut", "cat")  # examples that are shown
@@ -28,7 +29,7 @@ def about(studio: Studio, tab: gr.Tab) -> None:
     def fill(request: gr.Request) -> tuple[str, str]:
         words, live = texts(request), studio.live
         said = words["about_text"].format(
-            model=html.escape(called(live.colouriser.name, words)),
+            model=html.escape(display_name(live.colouriser.name, words)),
             card=words["card"].format(address=card) if (card := _card(live.found, text)) else "",
             host=html.escape(os.environ.get(HOST, "").strip() or words["no_host"]),
             version=metadata.version("colouriser"),
@@ -44,6 +45,13 @@ def about(studio: Studio, tab: gr.Tab) -> None:
     tab.select(fill, None, [text, pictures], show_progress="hidden", api_visibility="private")
 
 
+def display_name(model: str, words: dict[str, str]) -> str:
+    """A model's name as the page shows it: of a folder, its last part alone."""
+    if model == TEXTS["en"]["bundled"]:
+        return words["bundled"]
+    return model if model.endswith(")") else Path(model).name  # a commit in brackets: of the Hub
+
+
 def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, str]) -> str:
     """Examples as the live model colours them, beside themselves in grey."""
     figures = []
@@ -51,8 +59,10 @@ def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, st
         key = ("about", file, studio.live.colouriser.name)
         kept = studio.kept.get(key)
         if kept is None or not all(path.exists() for path in kept):
-            kept = (studio.grey(file), studio.preview(file, Wish(), Settings()))
-            studio.kept.put(key, kept, 0)
+            with studio.turn() as turn:
+                grey = studio.grey(turn, file)
+                kept = (grey, studio.preview(turn, file, Wishes(), Options()))
+            studio.kept[key] = kept
         label = words[f"example_{file.stem}"]
         images = "".join(
             f'<img src="gradio_api/file={quote(str(path))}" alt="{label}, {words[word]}">'

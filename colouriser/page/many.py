@@ -10,16 +10,17 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from ..batch import Entry, pack, short_stem
 from ..errors import ColouriserError
+from ..options import OPTIONS, SHOWN, Choice, Number, Options
 from ..photo import fit, show, suffixes
-from .controls import chosen, controls
-from .keep import FOREIGN, place, uploaded, workspace
+from ..sources import Entry, pack, short_stem
+from .storage import FOREIGN, new_folder, uploaded_file, workspace
 from .studio import Studio
 from .words import said, say, shown, texts
 
 TYPES = [*sorted(suffixes()), ".zip"]
 THUMBNAIL = 512  # longest side
+PER_CENT = 100
 LISTED = 50  # names in a list; a zip can have tens of thousands
 
 
@@ -63,21 +64,13 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
             )
     coloured = gr.State([])  # entries, in the gallery's order
 
-    def colour_many(
-        payloads: Any,
-        strength: float,
-        warmth: float,
-        form: str,
-        position: bool,
-        marked: bool,
-        request: gr.Request,
-    ) -> Iterator[list[Any]]:
+    def colour_many(request: gr.Request, payloads: Any, *values: Any) -> Iterator[list[Any]]:
         """The gallery, a line of progress with failures, the archive, the entries and the buttons,
         as it goes on."""
         session = request.session_hash or ""
         working.add(session)
         try:
-            yield from colour_them(payloads, (strength, warmth, form, position, marked), request)
+            yield from colour_them(payloads, values, request)
         finally:
             working.discard(session)
             stopping.discard(session)
@@ -89,12 +82,10 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
         pictures, done_entries = list[tuple[str, str]](), list[Entry]()
         failures: list[str] = []
         started = time.monotonic()
-        with workspace() as folder:
-            served = place()
+        with workspace() as folder, new_folder() as served:
             try:
-                entries, passed = studio.entries([uploaded(p) for p in payloads or []])
-                settings = chosen(*values)
-                results = studio.colour_all(entries, settings, folder)
+                entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
+                results = studio.colour_all(entries, chosen(values), folder)
                 skipped = listed(words["passed_over"], passed, words)
                 # There are fewer results than entries if the photographs take too long.
                 for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
@@ -116,7 +107,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                         break
                 if not pictures:
                     raise none_coloured(failures)
-                packed = place() / "colourised.zip"
+                packed = served / "colourised.zip"
                 pack(sorted(folder.iterdir()), packed)
             except ColouriserError as error:
                 message = (
@@ -146,9 +137,10 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
             entry = entries[event.index]
             file = entry.file
             if entry.member is not None:
-                file = place() / f"{short_stem(entry.name)}{Path(entry.name).suffix[:9]}"
-                with entry.open() as source, file.open("wb") as target:
-                    shutil.copyfileobj(source, target)
+                with new_folder() as folder:
+                    file = folder / f"{short_stem(entry.name)}{Path(entry.name).suffix[:9]}"
+                    with entry.open() as source, file.open("wb") as target:
+                        shutil.copyfileobj(source, target)
         except ColouriserError as error:
             raise shown(error, request) from error
         value = {"path": str(file), "name": entry.name, "opened": time.time()}
@@ -167,6 +159,36 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
     cancel.click(stop, None, cancel, queue=False, api_visibility="private")
     files.change(ready, files, start, preprocess=False, queue=False, api_visibility="private")
     gallery.select(open_one, coloured, [viewer, tabs], api_visibility="private")
+
+
+def controls() -> list[Any]:
+    """A control for each option that the tab shows, whose values `chosen` takes."""
+    made = list[Any]()
+    for name in SHOWN:
+        match setting := OPTIONS[name]:
+            case Number():
+                bounds = (setting.lowest, setting.highest, setting.default)
+                scaled = (value * PER_CENT for value in bounds)
+                made.append(gr.Slider(*scaled, step=5, label=say(name)))
+            case Choice():
+                choices = [(say(f"{name}_{choice}"), choice) for choice in setting.choices]
+                made.append(gr.Radio(choices, value=setting.default, label=say(name)))
+            case _:
+                made.append(gr.Checkbox(setting.default, label=say(name)))
+    return made
+
+
+def chosen(values: tuple) -> Options:
+    """The options that the controls' values mean.
+
+    Raises:
+        SettingError: a value is of the wrong kind or out of range.
+    """
+    named = dict(zip(SHOWN, values, strict=True))
+    for name, value in named.items():
+        if isinstance(OPTIONS[name], Number) and type(value) in (int, float):
+            named[name] = value / PER_CENT
+    return Options(**named)
 
 
 def none_coloured(failures: list[str]) -> ColouriserError:

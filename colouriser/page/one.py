@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from .keep import EXAMPLES
+from .storage import EXAMPLES
 from .studio import Studio
 from .viewer import viewer
 

@@ -1,319 +1,346 @@
-"""The engine behind the page: reads, colours and saves photographs, and keeps what it read and what
-the network said of it, so that a change answers at once."""
+"""The engine behind the page: one network for all visitors, and processes that read, render and
+write photographs.
 
+What was read and what the network said of it is kept for a while, so that a change answers at once.
+"""
+
+import queue
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVar
 
+import anyio
+from cachetools import TTLCache
 from PIL import Image
 
-from ..batch import Entry, photographs, read_entry, short_stem, unused, view_entry
+from .. import pool
 from ..errors import ColouriserError
-from ..hints import Hint, Suggestion, check, check_place
+from ..hints import Hint, Suggestion
+from ..job import Job, too_slow
 from ..live import Live
-from ..photo import Photo, View, fit, mark, read_picture, show, to_colour, write
-from ..photo.guard import Guard
-from ..pipeline import Colouriser, Prediction
-from ..settings import (
-    DETAIL,
-    STRENGTH,
-    TEMPERATURE,
-    VARIANTS,
-    VIVIDNESS,
-    check_choice,
-    check_switch,
-)
-from .keep import WORK, check_room, place
+from ..options import DETAIL, Options, Wishes
+from ..photo import View, fit, mark, show
+from ..pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy
+from ..sources import Entry, photographs, short_stem, unused
+from .storage import EXAMPLES, KEEP_SECONDS, LEDGER, PREVIEW_SECONDS, WORK, check_room, new_folder
 
 try:
     import spaces  # on Spaces with ZeroGPU
 except ImportError:
     spaces = None
 
-SECONDS = 30.0  # in which a photograph must be read, coloured and written; or it blocks the others
+T = TypeVar("T")
+SECONDS = 30.0  # in which a request must be read, rendered and written; or it blocks the others
 SLOW = 3  # photographs of one request that may take longer; then the rest is left
 REQUEST_SECONDS = 1800.0  # for all photographs of a request: others wait, and uploads are deleted
-AT_ONCE = 2  # photographs: the generator is thread-safe, and decoding leaves a core idle
+WAITING = 32  # requests of browsers that wait for their turn; the next is refused at once
+PAUSE = 0.02  # seconds between two looks whether it is one's turn
+AT_ONCE = 2  # requests at work: the network is thread-safe, and decoding leaves a core idle
 KEPT_BYTES = 256_000_000  # of small photographs, 2 MB each, and of answers, 4 MB each
-FORMATS = ("original", "png")
 COLOURINGS = 4  # other ones that the page offers
 THUMBNAIL = 320  # pixels: longest side of theirs
-REFERENCE = 1024  # pixels: longest side of a reference that is kept
+IN_BROWSERS = (".jpg", ".png", ".webp", ".bmp")  # what can be looked at with its own pixels
 CERTAIN, UNSURE = 0.57, 0.68  # doubt (hints.doubt) below which nothing is hatched, and all from
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a person can choose.
+class Turn:
+    """A request at work: a process for itself, and a deadline."""
 
-    Raises:
-        SettingError: a value is of the wrong kind or out of range.
-    """
+    def __init__(self, process: pool.Process) -> None:
+        self.process, self.ends = process, time.monotonic() + SECONDS
 
-    detail: float = DETAIL.usual  # size of the copy that the network sees
-    vividness: float = VIVIDNESS.usual  # strength of the colours
-    temperature: float = TEMPERATURE.usual  # from bluish to yellowish
-    format: str = "original"  # or "png"
-    position: bool = False  # keep where it was taken (GPS)
-    mark: bool = False  # write into a corner that the colour was added
+    def call(self, name: str, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in the process; what goes wrong is said of the photograph of this name.
 
-    def __post_init__(self) -> None:
-        DETAIL.check("detail", self.detail)
-        VIVIDNESS.check("vividness", self.vividness)
-        TEMPERATURE.check("temperature", self.temperature)
-        check_choice("format", self.format, FORMATS)
-        check_switch("keep_position", self.position)
-        check_switch("mark", self.mark)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How a photograph shall be coloured: what the network is told beside it.
-
-    Raises:
-        SettingError: a value is of the wrong kind or out of range.
-    """
-
-    hints: tuple[Hint, ...] = ()  # in pixels of the photograph
-    variant: int = 0  # the network's own colouring, or which other one
-    reference: Path | None = None  # another photograph, whose colours are borrowed
-    strength: float = STRENGTH.usual  # of the reference
-
-    def __post_init__(self) -> None:
-        STRENGTH.check("strength", self.strength)
-        if self.variant != 0:
-            VARIANTS.check("variant", self.variant)
-
-
-@dataclass(frozen=True)
-class Result:
-    """A coloured photograph."""
-
-    name: str  # of the photograph
-    photo: Photo
-    colour: Image.Image  # of the size of photo.to_colour
-    model: str
-    started: float  # of time.monotonic
-    seconds: float  # until it was coloured
-
-
-class Kept:
-    """What was made lately, up to a number of bytes. May be used from any thread."""
-
-    def __init__(self, most: int) -> None:
-        self.most, self.values, self.lock = most, OrderedDict[Hashable, tuple[Any, int]](), Lock()
-
-    def get(self, key: Hashable) -> Any:
-        """What is kept under a key, or None."""
-        with self.lock:
-            if key not in self.values:
-                return None
-            self.values.move_to_end(key)
-            return self.values[key][0]
-
-    def put(self, key: Hashable, value: Any, size: int) -> None:
-        """Keep a value of so many bytes, in place of those that were used the longest ago."""
-        with self.lock:
-            self.values[key] = (value, size)
-            self.values.move_to_end(key)
-            while sum(size for _, size in self.values.values()) > self.most:
-                self.values.popitem(last=False)
+        Raises:
+            ColouriserError: the time is over, or whatever the function raised.
+        """
+        try:
+            left = self.ends - time.monotonic()
+            if left <= 0:
+                raise too_slow()
+            return self.process.call(left, function, *arguments)
+        except ColouriserError as error:
+            raise error if error.about else error.of(name) from error
 
 
 class Studio:
     """Colours uploads with the model of the moment."""
 
-    def __init__(self, live: Live) -> None:
-        self.live, self.guard, self.kept = live, Guard(WORK), Kept(KEPT_BYTES)
-        self.places = BoundedSemaphore(AT_ONCE)
+    def __init__(self, live: Live, clock: Callable[[], float] = time.time) -> None:
+        self.live, self.lock = live, Lock()
+        self.pool = pool.Pool(
+            AT_ONCE, max(1, pool.cores() // AT_ONCE), network=False, temporary=WORK
+        )
+        self.kept: TTLCache[Hashable, Any] = TTLCache(
+            KEPT_BYTES, KEEP_SECONDS, timer=clock, getsizeof=_size
+        )
 
-        def predict(luma: Image.Image, *values: Any) -> tuple[str, Prediction]:
+        self.waiting = 0  # requests
+        # By upload: the folder of what is shown with all its pixels.
+        self.in_full: TTLCache[Path, Path] = TTLCache(1000, KEEP_SECONDS, timer=clock)
+
+        def predict(copy: WorkingCopy, *values: Any) -> tuple[str, Prediction]:
             colouriser = live.colouriser
-            return colouriser.name, colouriser.predict(luma, *values)
+            return colouriser.name, colouriser.predict_copy(copy, *values)
 
         # On ZeroGPU a GPU is lent for the time of this call.
         self.predict = spaces.GPU(predict) if spaces else predict
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[Turn]:
         """Wait until fewer than two others are at work.
 
         Raises:
             ColouriserError: too many want to.
         """
-        if not self.places.acquire(timeout=SECONDS):
-            raise ColouriserError("busy", "Many people are here at the moment; try again soon.")
         try:
-            yield
+            process = self.pool.free.get(timeout=SECONDS)
+        except queue.Empty as error:
+            raise busy() from error
+        try:
+            yield Turn(process)
         finally:
-            self.places.release()
+            self.pool.free.put(process)
+
+    @asynccontextmanager
+    async def turn_later(self) -> AsyncIterator[Turn]:
+        """The same for a coroutine, which waits without a thread.
+
+        Raises:
+            ColouriserError: too many wait, or it waited too long.
+        """
+        process, ends = None, time.monotonic() + SECONDS
+        if self.waiting >= WAITING:
+            raise busy()
+        self.waiting += 1
+        try:
+            while process is None and time.monotonic() < ends:
+                try:
+                    process = self.pool.free.get_nowait()
+                except queue.Empty:
+                    await anyio.sleep(PAUSE)
+        finally:
+            self.waiting -= 1
+        if process is None:
+            raise busy()
+        try:
+            yield Turn(process)
+        finally:
+            self.pool.free.put(process)
+
+    def expire(self) -> None:
+        """Forget what was kept for an hour. A cache by itself forgets only when it is used."""
+        with self.lock:
+            self.kept.expire()
+            self.in_full.expire()
+
+    def _keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What is kept under a key, or else made and kept."""
+        with self.lock:
+            if (found := self.kept.get(key)) is not None:
+                return found
+        made = make()
+        with self.lock:
+            if _size(made) <= KEPT_BYTES:
+                self.kept[key] = made
+        return made
 
     # What a person looks at: small, and kept.
 
-    def view(self, file: Path) -> View:
-        """A photograph at the size of a screen.
+    def view(self, turn: Turn, file: Path) -> tuple[WorkingCopy, View]:
+        """What the network sees of a photograph, and what a person does.
 
         Raises:
             ColouriserError: it cannot be read.
         """
-        key = ("view", file)
-        if (kept := self.kept.get(key)) is None:
-            entry = Entry(file.name, file)
-            kept = self._within(time.monotonic(), file.name, view_entry, entry)
-            self.kept.put(key, kept, kept.nbytes)
-        return kept
 
-    def answer(self, file: Path, wish: Wish) -> Prediction:
-        """What the network says of a photograph, in pixels of its view.
+        def read() -> tuple[WorkingCopy, View]:
+            opening, view = turn.call(file.name, pool.view_one, Job(file, file.name))
+            return opening.copy, view
+
+        return self._keep(("view", file), read)
+
+    def answer(self, turn: Turn, file: Path, wishes: Wishes) -> Prediction:
+        """What the network says of a photograph.
 
         Raises:
-            ColouriserError: it cannot be read, or the wish cannot be granted.
+            ColouriserError: it cannot be read, or a wish cannot be granted.
         """
-        view, model = self.view(file), self.live.colouriser.name
-        check(wish.hints, *view.size)
-        key = ("answer", file, wish, model)
-        if (kept := self.kept.get(key)) is None:
-            scale = view.luma.width / view.size[0]
-            hints = [_scaled(hint, scale, view.luma.size) for hint in wish.hints]
-            if wish.variant:
-                usual = self.answer(file, Wish(reference=wish.reference, strength=wish.strength))
-                hints = usual.variants(int(wish.variant))[-1] + hints
-            other = self.reference(wish.reference) if wish.reference else None
-            _, kept = self.predict(view.luma, DETAIL.usual, hints, other, wish.strength)
-            self.kept.put(key, kept, kept.nbytes)
-        return kept
+        copy, _ = self.view(turn, file)
 
-    def reference(self, file: Path) -> Image.Image:
-        """A photograph in its own colours, small.
+        def ask() -> Prediction:
+            hints: Sequence[Hint] = wishes.hints
+            if wishes.variant:
+                usual = self.answer(turn, file, replace(wishes, hints=(), variant=0))
+                hints = usual.variant_hints(wishes.variant, hints)
+            return self._ask(turn, copy, wishes, hints)
+
+        return self._keep(("answer", file, wishes, self.live.colouriser.name), ask)
+
+    def _ask(
+        self,
+        turn: Turn,
+        copy: WorkingCopy,
+        wishes: Wishes,
+        hints: Sequence[Hint],
+        detail: int = int(DETAIL.default),
+    ) -> Prediction:
+        other = self.reference(turn, wishes.reference, detail) if wishes.reference else None
+        started = time.monotonic()
+        _, prediction = self.predict(copy, hints, other, wishes.strength)
+        turn.ends += time.monotonic() - started  # others may have had the GPU before
+        return prediction
+
+    def reference(self, turn: Turn, file: Path, detail: int) -> ReferenceCopy:
+        """What the network sees of a reference.
 
         Raises:
             ColouriserError: it cannot be read.
         """
-        key = ("reference", file)
-        if (kept := self.kept.get(key)) is None:
-            kept = fit(self._within(time.monotonic(), file.name, read_picture, file), REFERENCE)
-            self.kept.put(key, kept, 3 * kept.width * kept.height)
-        return kept
+        return self._keep(
+            ("reference", file, detail),
+            lambda: turn.call(file.name, pool.open_reference, file, detail),
+        )
 
-    def preview(self, file: Path, wish: Wish, settings: Settings) -> Path:
+    def preview(self, turn: Turn, file: Path, wishes: Wishes, options: Options) -> Path:
         """Colour a photograph at the size of a screen; returns the picture's file."""
-        view, answer = self.view(file), self.answer(file, wish)
-        colour = Colouriser.merge(view.luma, answer, settings.vividness, settings.temperature)
-        colour = mark(colour) if settings.mark else colour
-        return show(colour, place() / "preview", view.alpha)
+        (_, view), answer = self.view(turn, file), self.answer(turn, file, wishes)
+        colour = Colouriser.merge(view.luma, answer, options.vividness, options.temperature)
+        colour = mark(colour) if options.mark else colour
+        with new_folder(PREVIEW_SECONDS) as folder:
+            return show(colour, folder / "preview", view.alpha)
 
-    def grey(self, file: Path) -> Path:
+    def grey(self, turn: Turn, file: Path) -> Path:
         """A photograph in grey at the size of a screen; returns the picture's file."""
-        view = self.view(file)
-        return show(view.luma, place() / "grey", view.alpha)
+        _, view = self.view(turn, file)
+        with new_folder(PREVIEW_SECONDS) as folder:
+            return show(view.luma, folder / "grey", view.alpha)
 
-    def colourings(self, file: Path, wish: Wish, settings: Settings) -> list[Path]:
+    def colourings(self, turn: Turn, file: Path, wishes: Wishes, options: Options) -> list[Path]:
         """Small pictures of the network's own colouring and of other ones."""
-        luma, folder, files = fit(self.view(file).luma, THUMBNAIL), place(), []
-        for variant in range(1 + COLOURINGS):
-            answer = self.answer(file, replace(wish, variant=variant))
-            colour = Colouriser.merge(luma, answer, settings.vividness, settings.temperature)
-            files.append(show(colour, folder / f"colouring-{variant}"))
+        _, view = self.view(turn, file)
+        luma, files = fit(view.luma, THUMBNAIL), list[Path]()
+        with new_folder(PREVIEW_SECONDS) as folder:
+            for variant in range(1 + COLOURINGS):
+                answer = self.answer(turn, file, replace(wishes, variant=variant))
+                colour = Colouriser.merge(luma, answer, options.vividness, options.temperature)
+                files.append(show(colour, folder / f"colouring-{variant}"))
         return files
 
-    def suggest(self, file: Path, wish: Wish, x: Any, y: Any, n: int) -> list[Suggestion]:
+    def suggest(
+        self, turn: Turn, file: Path, wishes: Wishes, x: Any, y: Any, n: int
+    ) -> list[Suggestion]:
         """Likely colours at a place of a photograph, in its pixels.
 
         Raises:
             ColouriserError: there is no such place, or the photograph cannot be read.
         """
-        view = self.view(file)
-        check_place(x, y, *view.size)
-        across, down = (s / full for s, full in zip(view.luma.size, view.size, strict=True))
-        return self.answer(file, wish).suggest(x * across, y * down, n)
+        return self.answer(turn, file, wishes).suggest(x, y, n)
 
-    def unsure(self, file: Path, wish: Wish) -> Path:
+    def unsure(self, turn: Turn, file: Path, wishes: Wishes) -> Path:
         """Where the palette is wide: a mask, as a picture whose alpha says how much."""
-        doubt = self.answer(file, wish).uncertainty()
+        _, view = self.view(turn, file)
+        doubt = self.answer(turn, file, wishes).uncertainty(view.luma.size)
         low, high = CERTAIN * 255, UNSURE * 255
         mask = doubt.point(lambda value: round(255 * min(max((value - low) / (high - low), 0), 1)))
-        return show(Image.new("L", mask.size), place() / "unsure", mask)
+        with new_folder(PREVIEW_SECONDS) as folder:
+            return show(Image.new("L", mask.size), folder / "unsure", mask)
 
     # What a person takes home: at full size.
 
-    def colourise(self, entry: Entry, settings: Settings, wish: Wish = Wish()) -> Result:
-        """Colour a photograph at full size.
-
-        Raises:
-            ColouriserError: it cannot be read, or the wish cannot be granted.
-        """
-        started = time.monotonic()
-        photo = self._within(started, entry.name, read_entry, entry)
-        model, prediction = self._predicted(photo, settings, wish)
-        return self._result(entry.name, photo, prediction, settings, model, started)
-
-    def variants(self, entry: Entry, settings: Settings, wish: Wish, n: int) -> Iterator[Result]:
-        """Colour a photograph at full size in n other ways, one at a time as they are asked for.
-
-        Raises:
-            ColouriserError: it cannot be read, or the wish cannot be granted.
-        """
-        photo = self._within(time.monotonic(), entry.name, read_entry, entry)
-        _, usual = self._predicted(photo, settings, wish)
-        for hints in usual.variants(n):
-            started, more = time.monotonic(), replace(wish, hints=(*hints, *wish.hints))
-            model, prediction = self._predicted(photo, settings, more)
-            yield self._result(entry.name, photo, prediction, settings, model, started)
-
-    def _predicted(self, photo: Photo, settings: Settings, wish: Wish) -> tuple[str, Prediction]:
-        other = self.reference(wish.reference) if wish.reference else None
-        return self.predict(photo.luma, settings.detail, wish.hints, other, wish.strength)
-
-    def finish(self, file: Path, wish: Wish, settings: Settings) -> Result:
-        """Colour a photograph at full size as its preview is."""
-        started, answer = time.monotonic(), self.answer(file, wish)
-        photo = self._within(started, file.name, read_entry, Entry(file.name, file))
-        model = self.live.colouriser.name
-        return self._result(file.name, photo, answer, settings, model, started)
-
-    def _result(
+    def colourise(
         self,
-        name: str,
-        photo: Photo,
-        prediction: Prediction,
-        settings: Settings,
-        model: str,
-        started: float,
-    ) -> Result:
-        if settings.mark:
-            photo = replace(photo, jpeg=None)  # its luma will no longer be the same
-        luma = to_colour(photo, f"{name}{_suffix(photo, settings)}")
-        colour = Colouriser.merge(luma, prediction, settings.vividness, settings.temperature)
-        if settings.mark:
-            colour = mark(colour)
-        return Result(name, photo, colour, model, started, time.monotonic() - started)
+        turn: Turn,
+        entry: Entry,
+        options: Options,
+        folder: Path,
+        wishes: Wishes = Wishes(),
+        stem: str = "",
+        variants: int = 0,
+    ) -> list[Path]:
+        """Colour a photograph at full size into a folder, in which room has been looked for.
 
-    def save(self, result: Result, settings: Settings, folder: Path, stem: str = "") -> Path:
-        """Write a result at full size as NAME-colourised into a folder, a new `place` for example,
-        where room has been looked for; returns the file.
+        Args:
+            stem: of the result's name, before -colourised; the photograph's unless given.
+            variants: 0, or how many other colourings are wanted instead.
+
+        Returns:
+            The result's file, or those of the variants.
 
         Raises:
-            ColouriserError: it cannot be written.
+            ColouriserError: it cannot be read or written, or a wish cannot be granted.
         """
-        suffix = _suffix(result.photo, settings)
-        path = folder / f"{stem or short_stem(result.name)}-colourised{suffix}"
-        values = (result.colour, path, result.photo, settings.position)
-        self._within(result.started, result.name, write, *values)
+
+        def answers(copy: WorkingCopy) -> list[Prediction]:
+            usual = self._ask(turn, copy, wishes, wishes.hints, options.detail)
+            if not variants:
+                return [usual]
+            found = list[Prediction]()
+            for hints in usual.variants(variants):
+                more = [*hints, *wishes.hints]
+                found.append(self._ask(turn, copy, wishes, more, options.detail))
+            return found
+
+        stem = stem or short_stem(entry.name)
+        return self._write(turn, entry, options, answers, folder, stem, bool(variants))
+
+    def save(
+        self, turn: Turn, file: Path, wishes: Wishes, options: Options, to_look_at: bool = False
+    ) -> Path:
+        """Colour a photograph at full size as its preview is; returns the file.
+
+        Args:
+            to_look_at: in a format that browsers show, and in place of the one that was shown
+                before.
+        """
+        answer, entry = self.answer(turn, file, wishes), Entry(file.name, file)
+        stem, answers = short_stem(file.name), [answer]
+        replaced = to_look_at and not file.is_relative_to(EXAMPLES)  # which all people look at
+        with self.lock:
+            shown = self.in_full.pop(file, None) if replaced else None
+        if shown:
+            LEDGER.delete(shown)
+        with new_folder() as folder:
+            (path,) = self._write(
+                turn, entry, options, lambda _: answers, folder, stem, to_look_at=to_look_at
+            )
+        if replaced:
+            with self.lock:
+                self.in_full[file] = folder
         return path
 
-    def _within(self, started: float, name: str, function: Callable[..., Any], *values: Any) -> Any:
-        """Call a function in another process, which has 30 seconds since `started`; what goes wrong
-        is said of the photograph of this name."""
+    def _write(
+        self,
+        turn: Turn,
+        entry: Entry,
+        options: Options,
+        answers: Callable[[WorkingCopy], list[Prediction]],
+        folder: Path,
+        stem: str,
+        several: bool = False,
+        to_look_at: bool = False,
+    ) -> list[Path]:
+        job = Job(entry.source, entry.name, options)
+        opening = turn.call(entry.name, pool.open_one, job)
         try:
-            return self.guard(started + SECONDS, function, *values)
-        except ColouriserError as error:
-            error.of(name)
+            found, suffix = answers(opening.copy), opening.suffix
+            if options.format == "png" or (to_look_at and suffix not in IN_BROWSERS):
+                suffix = ".png"
+            numbers = [f"-{number}" for number in range(1, len(found) + 1)] if several else [""]
+            paths = [folder / f"{stem}{number}-colourised{suffix}" for number in numbers]
+            results = [
+                (path, one.coefficients.numpy()) for path, one in zip(paths, found, strict=True)
+            ]
+        except BaseException:
+            turn.process.forget()
             raise
+        turn.call(entry.name, pool.finish, job, results)
+        return paths
 
     # Many photographs.
 
@@ -321,12 +348,13 @@ class Studio:
         """The photographs in files and zip archives, and the names of what was passed over.
 
         Raises:
-            ColouriserError: see `batch.photographs`.
+            ColouriserError: see `sources.photographs`.
         """
-        return self.guard(time.monotonic() + SECONDS, photographs, files)
+        with self.turn() as turn:
+            return turn.process.call(SECONDS, photographs, files)
 
     def colour_all(
-        self, entries: list[Entry], settings: Settings, folder: Path
+        self, entries: list[Entry], options: Options, folder: Path
     ) -> Iterator[Path | ColouriserError]:
         """Colour photographs one after the other into a folder: each file, or why there is none."""
         used, slow, started = set[str](), 0, time.monotonic()
@@ -338,10 +366,11 @@ class Studio:
                         "The photographs took too long, so the rest was not coloured; give them "
                         "in parts.",
                     )
-                result = self.colourise(entry, settings)
                 check_room()
                 stem = Path(unused(f"{short_stem(entry.name)}.x", used)).stem
-                yield self.save(result, settings, folder, stem)
+                with self.turn() as turn:
+                    (path,) = self.colourise(turn, entry, options, folder, stem=stem)
+                yield path
             except ColouriserError as error:
                 yield error
                 slow += error.code == "too_slow"
@@ -349,14 +378,19 @@ class Studio:
                     return
 
 
-def _suffix(photo: Photo, settings: Settings) -> str:
-    return ".png" if settings.format == "png" else photo.suffix
+def busy() -> ColouriserError:
+    """The error of a request for which others leave no time."""
+    return ColouriserError("busy", "Many people are here at the moment; try again soon.")
 
 
-def _scaled(hint: Hint, scale: float, size: tuple[int, int]) -> Hint:
-    """A hint in pixels of a copy of a photograph that is `scale` times as large."""
-    radius = None if hint.radius is None else hint.radius * scale
-    x, y = (
-        min(place * scale, side - 1) for place, side in zip((hint.x, hint.y), size, strict=True)
-    )
-    return replace(hint, x=x, y=y, radius=radius)
+def _size(value: Any) -> int:
+    """Bytes of what is kept."""
+    match value:
+        case (WorkingCopy() as copy, View() as view):
+            return copy.luma.nbytes + view.nbytes
+        case Prediction():
+            return value.nbytes
+        case ReferenceCopy():
+            return value.luma.nbytes + value.rgb.nbytes
+        case _:
+            return 0

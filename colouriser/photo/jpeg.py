@@ -7,6 +7,7 @@ A JPEG stores luma and chroma apart, as quantised coefficients of blocks of 8×8
 encode luma again would change it and, so as not to show, cost four times the bytes.
 """
 
+import importlib.util
 import io
 import logging
 import re
@@ -20,8 +21,6 @@ from threading import Lock
 from typing import Any
 
 from PIL import Image, ImageChops
-
-from .turbo import luma_alone
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +89,14 @@ def _obstacle(image: Image.Image, data: bytes) -> str:
         return "it is built of very many parts"
     if not any(marker in HUFFMAN for marker in markers):
         return "it is coded in a rare way"
+    if len(layers) == 3 and not has_jpeglib():
+        return "jpeglib is not installed"
     return ""
+
+
+def has_jpeglib() -> bool:
+    """Whether luma can be taken out of files that have colours: not all systems have jpeglib."""
+    return importlib.util.find_spec("jpeglib") is not None
 
 
 def same_luma(image: Image.Image, luma: Image.Image) -> bool:
@@ -125,17 +131,11 @@ def keep_luma(jpeg: Jpeg, colour: Image.Image, header: bytes) -> bytes:
 
 
 def _luma_alone(data: bytes) -> bytes:
-    """A grey JPEG with the luma of a file that has other components, too."""
-    try:
-        return luma_alone(data)
-    # turbojpeg is not installed, or it is PyTurboJPEG, which has the same name; or the file is not
-    # quite in order.
-    except (ImportError, AttributeError, OSError, RuntimeError):
-        return _patiently_alone(data)
+    """A grey JPEG with the luma of a file that has other components, too.
 
-
-def _patiently_alone(data: bytes) -> bytes:
-    """The same in three times the time, of all files, on all systems."""
+    Raises:
+        OSError: the file cannot be read this way.
+    """
     import jpeglib  # when it is needed: it loads libraries of its own
 
     with JPEGLIB, tempfile.TemporaryDirectory(prefix="colouriser-jpeg-") as folder:

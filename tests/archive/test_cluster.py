@@ -5,14 +5,20 @@ import shutil
 import signal
 import threading
 import uuid
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 from PIL import Image
 
-from colouriser.archive import Look, Summary, Workers, archive, run
+from colouriser import Options
+from colouriser.archive import Summary, Workers, archive, run
+from colouriser.job import Job
+from colouriser.pool import Pool
 
+from ..odd_files import Odd
 from .conftest import Machines, check, manifest, names, wait_for, workers
 
 pytestmark = pytest.mark.slow
@@ -63,10 +69,23 @@ def test_goes_on(scans: Path, machines: Machines, tmp_path: Path) -> None:
     assert again() == Summary(found=n)
     assert {row["model"] for row in manifest(out)} == {None}
     assert again() == Summary(skipped=n)
-    assert again(overwrite=True, look=Look(vividness=0.0)) == Summary(coloured=n)
+    assert again(overwrite=True, options=Options(vividness=0.0)) == Summary(coloured=n)
     with Image.open(out / "01.jpg") as image:
         red, green, blue = image.split()
         assert red.tobytes() == green.tobytes() == blue.tobytes()
+
+
+def test_ray_that_runs_is_joined_and_stays(
+    scans: Path, machines: Machines, tmp_path: Path, cat: Image.Image
+) -> None:
+    (tmp_path / "photos").mkdir()
+    cat.save(tmp_path / "photos" / "cat.jpg")
+    ray.init(address=machines.address)
+    try:
+        assert archive(str(tmp_path / "photos"), str(tmp_path / "out")) == Summary(coloured=1)
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
 
 
 @pytest.mark.parametrize("lost", ["a worker", "a machine"])
@@ -100,9 +119,9 @@ def test_nothing_is_lost(
     check(out, coloured)
 
 
-@pytest.mark.parametrize("threads", [1, 2])  # of a worker
+@pytest.mark.parametrize("dies", ["a process", "one of two processes", "the worker"])
 def test_a_photograph_that_kills_workers_costs_itself_alone(
-    threads: int,
+    dies: str,
     scans: Path,
     coloured: dict[str, bytes],
     machines: Machines,
@@ -112,22 +131,33 @@ def test_a_photograph_that_kills_workers_costs_itself_alone(
     out = tmp_path / "out"
 
     class Mortal(run.Worker):
-        def colour(self, jobs: Sequence[dict]) -> list[dict]:
-            if any(job["source"] == "1938/03.jpg" for job in jobs):
-                part = out / "1938" / f".{uuid.uuid4().hex}.part"
-                part.parent.mkdir(parents=True, exist_ok=True)
-                part.touch()
-                os._exit(1)  # as when memory runs out while it writes
-            return super().colour(jobs)
+        def __init__(self, *values: Any) -> None:
+            super().__init__(*values)
+            self.pool = Pool(2 if dies == "one of two processes" else 1)
+
+        def job(self, row: dict) -> Job:
+            job = super().job(row)
+            if row["source"] != "1938/03.jpg":
+                return job
+            part = out / "1938" / f".{uuid.uuid4().hex}.part"
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()  # as when memory runs out while it writes
+            if dies == "the worker":
+                os._exit(1)
+            assert isinstance(job.target, Path)
+            return replace(job, target=Odd(job.target, "death"))
 
     monkeypatch.setattr(run, "Worker", Mortal)
-    monkeypatch.setattr(run, "_threads", lambda cpus: threads)
     monkeypatch.setattr(run, "BLOCK", 4)
     failures: list[str] = []
     team = Workers(cpus=1, address=machines.address)
     summary = archive(str(scans), str(out), workers=team, failed=failures.append)
     assert (summary.failed, summary.coloured + summary.found) == (1, 48)
-    assert failures == ["error: 1938/03.jpg: every worker that took it died; it may be too large"]
+    if dies == "the worker":
+        why = "every worker that took it died; it may be too large"
+    else:
+        why = "could not be read or written in the memory there is; make it smaller"
+    assert failures == [f"error: 1938/03.jpg: {why}"]
     assert names(out) == set(coloured) - {"1938/03.jpg"}
     rows = {row["source"]: row["error"] for row in manifest(out)}
     assert [source for source, error in rows.items() if error] == ["1938/03.jpg"]

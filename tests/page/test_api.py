@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import anyio
 import httpx
 import numpy as np
 import pytest
@@ -24,10 +26,12 @@ from PIL import ExifTags, Image
 
 from colouriser import ColouriserError, Hint, photo
 from colouriser.live import Live
-from colouriser.page import build, keep, launch
+from colouriser.options import Options, Wishes
+from colouriser.page import build, launch, storage
 from colouriser.page.one import PICTURES
-from colouriser.page.studio import Settings, Studio, Wish
-from colouriser.pipeline import Prediction
+from colouriser.page.studio import Studio
+from colouriser.pipeline import Prediction, WorkingCopy
+from colouriser.pool import Process
 
 from ..conftest import ROOT
 from ..photographs import stored_luma
@@ -127,10 +131,10 @@ def test_too_many_pixels_are_refused_before_decoding(client: Client, tmp_path: P
 def test_too_many_bytes_are_refused(
     url: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {"files": ("big.jpg", b"\0" * (keep.MAX_BYTES + 1))}
+    files = {"files": ("big.jpg", b"\0" * (storage.MAX_BYTES + 1))}
     answer = httpx.post(f"{url}gradio_api/upload", files=files, timeout=60)
     assert answer.status_code == 413
-    assert str(keep.MAX_BYTES) in answer.text
+    assert str(storage.MAX_BYTES) in answer.text
 
 
 def test_settings_out_of_range(client: Client, tmp_path: Path, cat: Image.Image) -> None:
@@ -360,21 +364,23 @@ def test_the_networks_answer_is_kept(
     studio, asked = Studio(Live(None, cat)), []
     predict = studio.predict
 
-    def counted(luma: Image.Image, *values: Any) -> tuple[str, Prediction]:
+    def counted(copy: WorkingCopy, *values: Any) -> tuple[str, Prediction]:
         asked.append(values)
-        return predict(luma, *values)
+        return predict(copy, *values)
 
     monkeypatch.setattr(studio, "predict", counted)
     file, hint = tmp_path / "cat.png", Hint(100, 100, "#3050a0")
-    pictures = [
-        studio.preview(file, wish, settings).read_bytes()
-        for wish, settings in (
-            (Wish(), Settings()),
-            (Wish(), Settings(vividness=1.5)),
-            (Wish((hint,)), Settings()),
-            (Wish(), Settings(vividness=1.5)),
-        )
-    ]
+    with studio.turn() as turn:
+        pictures = [
+            studio.preview(turn, file, wishes, options).read_bytes()
+            for wishes, options in (
+                (Wishes(), Options()),
+                (Wishes(), Options(vividness=1.5)),
+                (Wishes((hint,)), Options()),
+                (Wishes(), Options(vividness=1.5)),
+            )
+        ]
+    studio.pool.close()
     assert len(set(pictures)) == 3
     assert pictures[1] == pictures[3]
     assert len(asked) == 2  # vividness did not ask again
@@ -446,6 +452,34 @@ def test_a_place_is_waited_for_and_not_for_ever(
         pass
     with studio.turn():  # it is free again
         pass
+
+
+def test_browsers_wait_without_a_thread_and_not_without_bound(
+    cat: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = Studio(Live(None, cat))
+    monkeypatch.setattr("colouriser.page.studio.WAITING", 3)
+    answers, threads = list[str](), threading.active_count()
+
+    async def visit() -> None:
+        try:
+            async with studio.turn_later():
+                answers.append("served")
+        except ColouriserError as error:
+            answers.append(error.code)
+
+    async def crowd() -> None:
+        async with studio.turn_later(), studio.turn_later(), anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(visit)
+            await anyio.sleep(0.2)
+            assert answers == ["busy", "busy"]  # at once
+            assert threading.active_count() == threads
+            studio.pool.free.put(Process())  # a turn becomes free
+            await anyio.sleep(0.5)
+            assert answers == ["busy", "busy", "served", "served", "served"]
+
+    anyio.run(crowd)
 
 
 def test_a_host_that_is_none(url: str) -> None:

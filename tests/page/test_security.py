@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
 from colouriser.live import Live
-from colouriser.page import build, keep, launch
+from colouriser.page import build, launch, storage
 from colouriser.page import studio as engine
 
 from .. import hostile
@@ -242,16 +242,16 @@ def test_a_request_of_slow_photographs_is_given_up(
 
 
 def left() -> set[Path]:
-    return {path for path in keep.FOLDER.rglob("*") if path.is_file()}
+    return {path for path in storage.FOLDER.rglob("*") if path.is_file()}
 
 
 def test_uploads_are_bounded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = left()
     upload = f"{url}gradio_api/upload"
     files = [("files", (f"{index}.jpg", bytes(600_000))) for index in range(3)]
-    monkeypatch.setattr(keep, "REQUEST_BYTES", 1_000_000)
+    monkeypatch.setattr(storage, "REQUEST_BYTES", 1_000_000)
     answer = httpx.post(upload, files=files)
-    assert (answer.status_code, answer.text) == (413, keep.TOO_LARGE)
+    assert (answer.status_code, answer.text) == (413, storage.TOO_LARGE)
 
     def chunks() -> Iterator[bytes]:  # without saying how much will come
         yield b'--b\r\nContent-Disposition: form-data; name="files"; filename="x.jpg"\r\n\r\n'
@@ -261,21 +261,37 @@ def test_uploads_are_bounded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     headers = {"content-type": "multipart/form-data; boundary=b"}
     answer = httpx.post(upload, content=chunks(), headers=headers)
     assert answer.status_code == 413
-    assert answer.text.startswith(keep.TOO_LARGE)
-    monkeypatch.setattr(keep, "TOTAL_BYTES", keep.used() + 1_000_000)
-    full = [httpx.post(upload, files=files[:1]) for _ in range(3)]
-    assert [answer.status_code for answer in full] == [200, 507, 507]
-    assert full[-1].text == keep.FULL
-    assert len(left() - before) == 1
+    assert answer.text.startswith(storage.TOO_LARGE)
+    assert left() == before
+
+
+def test_a_full_storage_makes_room(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the visitor who fills it, oldest first."""
+    storage.sweep(time.time() + 60)  # what other tests left
+    monkeypatch.setattr(storage, "SHARE", 1.0)
+    monkeypatch.setattr(storage, "TOTAL_BYTES", storage.bytes_used() + 2_000_000)
+    uploaded = list[Path]()
+    for index in range(5):
+        content = bytes([index]) * 900_000
+        answer = httpx.post(f"{url}gradio_api/upload", files={"files": (f"{index}.jpg", content)})
+        assert answer.status_code == 200
+        uploaded.append(Path(answer.json()[0]))
+    assert [path.exists() for path in uploaded] == [False, False, False, True, True]
+    assert storage.bytes_used() <= storage.TOTAL_BYTES
+    files = {"files": ("large.jpg", bytes(storage.TOTAL_BYTES + 1))}
+    answer = httpx.post(f"{url}gradio_api/upload", files=files)  # there can be no room for it
+    assert (answer.status_code, answer.text) == (507, storage.FULL)
+    assert uploaded[-1].exists()
 
 
 def test_uploads_that_only_announce_themselves_hold_no_room(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keep, "TOTAL_BYTES", keep.used() + keep.REQUEST_BYTES)
+    monkeypatch.setattr(storage, "TOTAL_BYTES", storage.bytes_used() + storage.REQUEST_BYTES)
     address = httpx.URL(url)
+    size = storage.REQUEST_BYTES
     head = (
-        f"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: {keep.REQUEST_BYTES}\r\n"
+        f"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n"
         "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
     )
     idle = [socket.create_connection((address.host, address.port or 80)) for _ in range(5)]
@@ -290,11 +306,11 @@ def test_uploads_that_only_announce_themselves_hold_no_room(
 
 
 def test_other_requests_are_bounded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keep, "BODY_BYTES", 1_000_000)
+    monkeypatch.setattr(storage, "BODY_BYTES", 1_000_000)
     for path in ("call/colourise", "mcp/", "queue/join", "run/predict"):
         answer = httpx.post(f"{url}gradio_api/{path}", content=bytes(2_000_000))
-        assert (answer.status_code, answer.text) == (413, keep.BODY_TOO_LARGE), path
-    monkeypatch.setattr(keep, "TOTAL_BYTES", 0)
+        assert (answer.status_code, answer.text) == (413, storage.BODY_TOO_LARGE), path
+    monkeypatch.setattr(storage, "TOTAL_BYTES", 0)
     assert httpx.post(f"{url}gradio_api/mcp/", json={}).status_code == 507
 
 

@@ -1,13 +1,11 @@
 """JPEG to JPEG: the luma's coefficients stay."""
 
-import ctypes
 import io
 import itertools
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jpeglib
@@ -18,7 +16,8 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from torchvision.io import decode_image  # a decoder of its own
 
 from colouriser import PhotoError, colour, photo
-from colouriser.photo import turbo
+
+from ..photographs import stored_luma
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.jpg"))
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:1:1")
@@ -66,23 +65,6 @@ def assert_kept(source: Path, out: Path) -> None:
     assert out.stat().st_size <= 1.15 * source.stat().st_size + 20_000
 
 
-@pytest.fixture(params=["libjpeg-turbo", "turbojpeg", "jpeglib"])
-def taken_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes luma out of a file with colours: the fast library, the package around it where
-    its functions are not found, or what there is on all systems."""
-
-    def not_found(path: str) -> ctypes.CDLL:
-        raise AttributeError(path)
-
-    if request.param == "jpeglib":
-        monkeypatch.setitem(sys.modules, "turbojpeg", None)
-        return
-    pytest.importorskip("turbojpeg")
-    if request.param == "turbojpeg":
-        monkeypatch.setattr(turbo, "_library", not_found)
-
-
-@pytest.mark.usefixtures("taken_by")
 @pytest.mark.parametrize("sampling", ["grey", *SAMPLINGS])
 def test_luma_stays(sampling: str, cat: Image.Image, tmp_path: Path) -> None:
     count = 0
@@ -148,7 +130,6 @@ def test_colours_of_the_whole_size_or_half_of_it(cat: Image.Image, tmp_path: Pat
     assert (tmp_path / "whole.jpg").read_bytes() == (tmp_path / "half.jpg").read_bytes()
 
 
-@pytest.mark.usefixtures("taken_by")
 def test_files_of_phones(cat: Image.Image, tmp_path: Path) -> None:
     """Two pictures in one file, and a film after the picture: the first picture is coloured."""
     small = cat.resize((200, 130))
@@ -163,7 +144,6 @@ def test_files_of_phones(cat: Image.Image, tmp_path: Path) -> None:
             assert (image.format, image.size) == ("JPEG", cat.size)
 
 
-@pytest.mark.usefixtures("taken_by")
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_forgotten_end(mode: str, cat: Image.Image, tmp_path: Path) -> None:
     whole = write_jpeg(cat.convert(mode), tmp_path / "whole.jpg")
@@ -183,7 +163,6 @@ def test_very_many_parts(
         assert image.size == cat.size
 
 
-@pytest.mark.usefixtures("taken_by")
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_many_application_segments(mode: str, cat: Image.Image, tmp_path: Path) -> None:
     """As phones write them, with a depth map for example."""
@@ -259,12 +238,25 @@ def test_the_luma_that_is_seen(cat: Image.Image, tmp_path: Path) -> None:
     assert (error > 2).mean() < 0.01  # only where a colour does not exist at its luma
 
 
-def test_another_package_of_that_name(
-    cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_jpeglib(
+    cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    monkeypatch.setitem(sys.modules, "turbojpeg", ModuleType("turbojpeg"))
-    source = write_jpeg(cat, tmp_path / "in.jpg")
-    assert_kept(source, coloured(source, tmp_path / "out.jpg"))
+    """Grey files keep their bytes, others are encoded anew, and both are said to be what they
+    are."""
+    monkeypatch.setattr("colouriser.photo.jpeg.has_jpeglib", lambda: False)
+    monkeypatch.setitem(sys.modules, "jpeglib", None)
+    grey = write_jpeg(cat.convert("L"), tmp_path / "grey.jpg")
+    with caplog.at_level(logging.WARNING):
+        out = coloured(grey, tmp_path / "out-grey.jpg")
+    assert not caplog.records
+    assert np.array_equal(stored_luma(out), stored_luma(grey))
+    colours = write_jpeg(cat, tmp_path / "colours.jpg")
+    with caplog.at_level(logging.WARNING):
+        out = coloured(colours, tmp_path / "out-colours.jpg")
+    assert "jpeglib is not installed" in caplog.text
+    with Image.open(out) as image:
+        error = np.asarray(image.convert("L"), int) - np.asarray(photo.read(colours).luma, int)
+    assert (np.abs(error) > 1).mean() < 0.001  # but for single pixels, as for other formats
 
 
 def test_several_threads_may_write(cat: Image.Image, tmp_path: Path) -> None:

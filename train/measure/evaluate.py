@@ -23,7 +23,7 @@ from tqdm import tqdm
 from colouriser import Colouriser, colour
 from colouriser.files import write_atomically
 from colouriser.guide import merge
-from colouriser.settings import DETAIL
+from colouriser.options import DETAIL
 
 from ..data.degrade import degrade
 from ..data.photographs import Photograph, Photographs, spaced
@@ -69,7 +69,7 @@ def squares(photographs: Photographs, rows: Sequence[Photograph], size: int) -> 
 def colour_all(
     colouriser: Colouriser,
     photographs: Sequence[Image.Image],
-    detail: float = DETAIL.usual,
+    detail: float = DETAIL.default,
     factor: float = 1.0,
 ) -> list[Image.Image]:
     """Coloured versions of photographs, from their luma; as people get them unless another detail

@@ -6,24 +6,41 @@ as it comes in.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from anyio import to_thread
 
 from ...errors import ColouriserError
 from ...hints import hints_from
+from ...options import SHOWN, Options, Wishes, shown
 from ...photo import suffixes
-from ...settings import shown
-from ..keep import EXAMPLES, place, uploaded
-from ..studio import Settings, Studio, Wish
+from ..storage import EXAMPLES, uploaded_file
+from ..studio import Studio, Turn
 from ..words import VIEWER, said
 
 HERE = Path(__file__).parent
 SUGGESTED = 6  # colours at a place: more are hard to choose from
-IN_BROWSERS = (".jpg", ".png", ".webp", ".bmp")  # what can be looked at with its own pixels
 
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the browser asks for."""
+
+    turn: Turn
+    file: Path
+    wishes: Wishes
+    options: Options
+    data: Answer  # as it was sent
+
+    @property
+    def values(self) -> tuple[Turn, Path, Wishes, Options]:
+        """All of it but the data."""
+        return self.turn, self.file, self.wishes, self.options
 
 
 def viewer(studio: Studio, examples: list[Answer]) -> gr.HTML:
@@ -56,38 +73,36 @@ def _functions(studio: Studio) -> list[Callable]:
     """What the browser may ask for. Each is given an object and answers with one; if something is
     wrong, with {"error": ...} in the browser's language."""
 
-    def colour(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        picture, view = studio.preview(file, wish, settings), studio.view(file)
+    def colour(asked: Asked) -> Answer:
+        picture, (copy, view) = studio.preview(*asked.values), studio.view(asked.turn, asked.file)
         return {
             "file": str(picture),
-            "width": view.size[0],
-            "height": view.size[1],
+            "width": copy.size[0],
+            "height": copy.size[1],
             "several": view.several,
             "corrects": studio.live.colouriser.generator.config.hints,
         }
 
-    def look(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        return {"file": str(studio.grey(file))}
+    def look(asked: Asked) -> Answer:
+        return {"file": str(studio.grey(asked.turn, asked.file))}
 
-    def vary(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        return {"files": [str(path) for path in studio.colourings(file, wish, settings)]}
+    def vary(asked: Asked) -> Answer:
+        return {"files": [str(path) for path in studio.colourings(*asked.values)]}
 
-    def suggest(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        found = studio.suggest(file, wish, data.get("x"), data.get("y"), SUGGESTED)
+    def suggest(asked: Asked) -> Answer:
+        x, y = asked.data.get("x"), asked.data.get("y")
+        found = studio.suggest(asked.turn, asked.file, asked.wishes, x, y, SUGGESTED)
         return {"colours": [as_json(suggestion) for suggestion in found]}
 
-    def unsure(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        return {"file": str(studio.unsure(file, wish))}
+    def unsure(asked: Asked) -> Answer:
+        return {"file": str(studio.unsure(asked.turn, asked.file, asked.wishes))}
 
-    def save(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        path = studio.save(studio.finish(file, wish, settings), settings, place())
+    def save(asked: Asked) -> Answer:
+        path = studio.save(*asked.values)
         return {"file": str(path), "name": path.name}
 
-    def full(file: Path, wish: Wish, settings: Settings, data: Answer) -> Answer:
-        result = studio.finish(file, wish, settings)
-        if result.photo.suffix not in IN_BROWSERS:
-            settings = Settings(format="png")
-        return {"file": str(studio.save(result, settings, place()))}
+    def full(asked: Asked) -> Answer:
+        return {"file": str(studio.save(*asked.values, to_look_at=True))}
 
     return [_served(studio, f) for f in (colour, look, vary, suggest, unsure, save, full)]
 
@@ -95,13 +110,14 @@ def _functions(studio: Studio) -> list[Callable]:
 def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
     """The function as gradio may call it: with whatever was sent, and the request."""
 
-    def serve(data: Any, request: gr.Request) -> Answer:
+    async def serve(data: Any, request: gr.Request) -> Answer:
         try:
             if not isinstance(data, dict):
                 raise ColouriserError("no_wish", "send an object, not {value}", value=shown(data))
-            values = _file(data), _wish(data), _settings(data)
-            with studio.turn():
-                return function(*values, data)
+            file, wishes, options = _file(data), _wishes(data), _options(data)
+            async with studio.turn_later() as turn:
+                asked = Asked(turn, file, wishes, options, data)
+                return await to_thread.run_sync(function, asked)
         except ColouriserError as error:
             return {"error": said(error, request)}
 
@@ -111,23 +127,22 @@ def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
 
 def _file(data: Answer) -> Path:
     if isinstance(name := data.get("example"), str):
-        return uploaded(str(EXAMPLES / Path(name).name))
-    return uploaded(data.get("path"))
+        return uploaded_file(str(EXAMPLES / Path(name).name))
+    return uploaded_file(data.get("path"))
 
 
-def _wish(data: Answer) -> Wish:
+def _wishes(data: Answer) -> Wishes:
     reference = data.get("reference")
-    return Wish(
+    return Wishes(
         tuple(hints_from(data.get("hints", []))),
         data.get("variant", 0),
-        None if reference is None else uploaded(reference),
+        None if reference is None else uploaded_file(reference),
         data.get("strength", 1.0),
     )
 
 
-def _settings(data: Answer) -> Settings:
-    names = ("vividness", "temperature", "format", "position", "mark")
-    return Settings(**{name: data[name] for name in names if name in data})
+def _options(data: Answer) -> Options:
+    return Options(**{name: data[name] for name in SHOWN if name in data})
 
 
 def as_json(suggestion: Any) -> Answer:

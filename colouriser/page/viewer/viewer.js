@@ -128,7 +128,7 @@ function wish() {
     hints: pins.filter((pin) => pin.colour).map(({x, y, colour}) => ({x, y, colour})),
     reference: reference?.path ?? null, strength: $(".share input").value / 100,
     vividness: $(".strength").value / 100, temperature: $(".warmth").value / 100,
-    format: $(".format").value, position: $(".position").checked, mark: $(".mark").checked,
+    format: $(".format").value, keep_position: $(".position").checked, mark: $(".mark").checked,
   };
 }
 

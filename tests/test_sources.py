@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colouriser import PhotoError, batch, photo
+from colouriser import PhotoError, photo, sources
 
 from . import hostile
 
@@ -27,7 +27,7 @@ def scan(cat: Image.Image, tmp_path: Path) -> Path:
 def test_files_and_archives(scan: Path, cat: Image.Image, tmp_path: Path) -> None:
     names = ["1938/one.jpg", "two.JPG", "notes.txt", "__MACOSX/._one.jpg"]
     archive = write_zip(tmp_path / "album.zip", names, scan)
-    entries, passed = batch.photographs([scan, archive])
+    entries, passed = sources.photographs([scan, archive])
     assert [entry.name for entry in entries] == ["scan.jpg", "one.jpg", "two.JPG"]
     assert passed == ["notes.txt"]
     for entry in entries:
@@ -36,13 +36,13 @@ def test_files_and_archives(scan: Path, cat: Image.Image, tmp_path: Path) -> Non
 
 
 def test_at_most_so_many(scan: Path, tmp_path: Path) -> None:
-    names = [f"{index}.jpg" for index in range(batch.MOST + 1)]
+    names = [f"{index}.jpg" for index in range(sources.MAX_PHOTOS + 1)]
     archive = tmp_path / "album.zip"
     with zipfile.ZipFile(archive, "w") as opened:
         for name in names:
             opened.writestr(name, b"")
     with pytest.raises(PhotoError, match="more than 500 photographs"):
-        batch.photographs([archive])
+        sources.photographs([archive])
 
 
 def test_damaged_archives_and_entries(scan: Path, cat: Image.Image, tmp_path: Path) -> None:
@@ -50,13 +50,13 @@ def test_damaged_archives_and_entries(scan: Path, cat: Image.Image, tmp_path: Pa
     data = bytearray(archive.read_bytes())
     data[0:4] = b"nope"  # the first photograph's own header
     archive.write_bytes(data)
-    (broken, good), _ = batch.photographs([archive])
+    (broken, good), _ = sources.photographs([archive])
     with pytest.raises(PhotoError, match=r"one\.jpg: damaged in its archive"):
         broken.open()
     with good.open() as file:
         assert photo.read(file, good.name).luma.size == cat.size
     archive.write_bytes(data[: len(data) // 2])
-    (entry,), _ = batch.photographs([archive])
+    (entry,), _ = sources.photographs([archive])
     with pytest.raises(PhotoError, match=r"album\.zip: not an image"), entry.open() as file:
         photo.read(file, entry.name)
 
@@ -68,11 +68,11 @@ def test_large_and_locked_entries_are_refused_before_unpacking(
     data = bytearray(archive.read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1  # the flag of a password
     (tmp_path / "locked.zip").write_bytes(data)
-    ((entry,), _) = batch.photographs([tmp_path / "locked.zip"])
+    ((entry,), _) = sources.photographs([tmp_path / "locked.zip"])
     with pytest.raises(PhotoError, match=r"one\.jpg: locked with a password"):
         entry.open()
-    monkeypatch.setattr(batch, "LARGEST", 1000)
-    ((entry,), _) = batch.photographs([archive])
+    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 1000)
+    ((entry,), _) = sources.photographs([archive])
     with pytest.raises(PhotoError, match=r"one\.jpg: more than the limit"):
         entry.open()
 
@@ -84,31 +84,31 @@ def test_names_from_other_systems(scan: Path, tmp_path: Path) -> None:
             entry = zipfile.ZipInfo("x.jpg")
             entry.filename = name
             archive.writestr(entry, scan.read_bytes())
-    entries, _ = batch.photographs([tmp_path / "album.zip"])
+    entries, _ = sources.photographs([tmp_path / "album.zip"])
     assert [entry.name for entry in entries] == ["one.jpg", "two.jpg", "three.jpg"]
 
 
 @pytest.mark.parametrize("stem", ["a" * 251, "ü" * 125, "写" * 80])
 def test_long_names_are_shortened(stem: str) -> None:
-    short = batch.short_stem(f"{stem}.jpg")
+    short = sources.short_stem(f"{stem}.jpg")
     assert stem.startswith(short)
     assert 100 < len(f"{short}-2-colourised.jpg".encode()) < 255
 
 
 def test_no_name_is_used_twice() -> None:
     used: set[str] = set()
-    names = [batch.unused(name, used) for name in ("a.jpg", "a.jpg", "A.jpg", "b.jpg", "a.jpg")]
+    names = [sources.unused(name, used) for name in ("a.jpg", "a.jpg", "A.jpg", "b.jpg", "a.jpg")]
     assert names == ["a.jpg", "a-2.jpg", "A-3.jpg", "b.jpg", "a-4.jpg"]
 
 
 def test_an_archive_of_many_other_files_is_soon_read(tmp_path: Path) -> None:
     archive = hostile.entries(tmp_path / "album.zip", 20_000)
-    entries, passed = batch.photographs([archive])
+    entries, passed = sources.photographs([archive])
     assert (len(entries), len(passed)) == (0, 20_000)
 
 
 def test_pack(scan: Path, tmp_path: Path) -> None:
-    batch.pack([scan], tmp_path / "all.zip")
+    sources.pack([scan], tmp_path / "all.zip")
     with zipfile.ZipFile(tmp_path / "all.zip") as archive:
         assert archive.namelist() == ["scan.jpg"]
         assert archive.read("scan.jpg") == scan.read_bytes()

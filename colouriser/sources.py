@@ -1,25 +1,20 @@
-"""Many photographs: those in folders, in files and in zip archives; and archives of results."""
+"""Which files: photographs in folders and zip archives, and the names of their results."""
 
 import os
 import re
 import zipfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from .errors import ColouriserError, PhotoError
-from .photo import Photo, View, read, result_name, suffixes, view
+from .job import Source
+from .photo import result_name, suffixes
 
-T = TypeVar("T")
-R = TypeVar("R")
-MOST = 500  # photographs at once, on the page
-LARGEST = 200_000_000  # bytes of one photograph in an archive, unpacked
-MOST_THREADS = 4  # at work in a process: a large photograph needs 3 GB
-LONGEST_STEM = 180  # bytes of a result's name without its suffix, in file systems that allow 255
+MAX_PHOTOS = 500  # at once, on the page
+MAX_FILE_BYTES = 200_000_000  # of one photograph in an archive, unpacked
+MAX_STEM_BYTES = 180  # of a result's name without its suffix, in file systems that allow 255
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,16 @@ class Entry:
     file: Path  # it, or the archive
     member: zipfile.ZipInfo | None = None  # which one of the archive's
 
+    @property
+    def source(self) -> Source:
+        """What a job reads."""
+        return self.file if self.member is None else self
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that will be read."""
+        return self.member.file_size if self.member else self.file.stat().st_size
+
     def open(self) -> BinaryIO:
         """Open it for reading. Nothing is unpacked to disk.
 
@@ -38,11 +43,11 @@ class Entry:
         """
         if self.member is None:
             return self.file.open("rb")
-        if self.member.file_size > LARGEST:
+        if self.member.file_size > MAX_FILE_BYTES:
             raise PhotoError(
                 "file_too_large",
                 "more than the limit of {megabytes} MB; make it smaller",
-                megabytes=LARGEST // 1_000_000,
+                megabytes=MAX_FILE_BYTES // 1_000_000,
             ).of(self.name)
         if self.member.flag_bits & 1:
             raise PhotoError("locked", "locked with a password; zip it without").of(self.name)
@@ -69,9 +74,9 @@ def photographs(files: Iterable[Path]) -> tuple[list[Entry], list[str]]:
             passed += others
         else:
             found.append(Entry(file.name, file))
-        if len(found) > MOST:
+        if len(found) > MAX_PHOTOS:
             raise PhotoError(
-                "too_many", "more than {most} photographs; give them in parts", most=MOST
+                "too_many", "more than {most} photographs; give them in parts", most=MAX_PHOTOS
             )
     return found, passed
 
@@ -96,31 +101,10 @@ def _in_archive(file: Path) -> tuple[list[Entry], list[str]]:
     return entries, passed
 
 
-def read_entry(entry: Entry) -> Photo:
-    """Read a photograph.
-
-    Raises:
-        PhotoError: see `Entry.open` and `photo.read`.
-    """
-    if entry.member is None:
-        return read(entry.file, entry.name)
-    with entry.open() as file:
-        return read(file, entry.name)
-
-
-def view_entry(entry: Entry) -> View:
-    """Read a photograph at the size of a screen.
-
-    Raises:
-        PhotoError: see `read_entry`.
-    """
-    return view(read_entry(entry))
-
-
 def short_stem(name: str) -> str:
     """A file name without its suffix, short enough to be added to."""
     stem = Path(name).stem.encode("utf-8", "replace")
-    return stem[:LONGEST_STEM].decode("utf-8", "ignore")
+    return stem[:MAX_STEM_BYTES].decode("utf-8", "ignore")
 
 
 def unused(name: str, used: set[str]) -> str:
@@ -132,36 +116,6 @@ def unused(name: str, used: set[str]) -> str:
     return free
 
 
-def overlapped(
-    function: Callable[[T], R], items: Iterable[T], threads: int
-) -> Iterator[tuple[T, Future[R]]]:
-    """Call a function for each item, several at a time: while one photograph is decoded, the
-    network looks at another and a third is encoded. In the items' order, and with few in memory.
-
-    Args:
-        function: called in threads.
-        items: are taken as they are needed.
-        threads: items at a time.
-    """
-    pool, waiting = ThreadPoolExecutor(threads), deque[tuple[T, Future[R]]]()
-    try:
-        for item in items:
-            waiting.append((item, pool.submit(function, item)))
-            if len(waiting) > threads:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of so many items; the last may be shorter."""
-    left = iter(items)
-    while group := list(islice(left, size)):
-        yield group
-
-
 def pack(files: Iterable[Path], target: Path) -> None:
     """Write files into a zip archive, under their names."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # photographs are dense
@@ -169,13 +123,24 @@ def pack(files: Iterable[Path], target: Path) -> None:
             archive.write(file, file.name)
 
 
-def plan(photos: Iterable[Path], output: Path) -> tuple[dict[Path, Path], list[ColouriserError]]:
+def target_name(name: str, format: str = "original") -> str:
+    """The name of a photograph's result: its own, or NAME.png where the format is to be or must be
+    another."""
+    if format == "png" and Path(name).suffix.lower() != ".png":
+        return f"{name}.png"
+    return result_name(name)
+
+
+def plan(
+    photos: Iterable[Path], output: Path, format: str = "original"
+) -> tuple[dict[Path, Path], list[ColouriserError]]:
     """Which result is written from which photograph (target -> source), and what is wrong with the
     rest.
 
     Args:
         photos: photographs, and folders that are searched for them.
         output: folder for the results; inside a searched folder it is passed over.
+        format: of the results, see `Options`.
     """
     jobs, problems = dict[Path, Path](), list[ColouriserError]()
     for given in photos:
@@ -191,7 +156,7 @@ def plan(photos: Iterable[Path], output: Path) -> tuple[dict[Path, Path], list[C
                 )
         for source in sources:
             target = output / (source.relative_to(given) if source != given else source.name)
-            target = target.with_name(result_name(target.name))
+            target = target.with_name(target_name(target.name, format))
             if os.path.realpath(target) == os.path.realpath(source):
                 problems.append(
                     PhotoError(

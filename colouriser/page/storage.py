@@ -2,18 +2,23 @@
 
 The folder is claimed when this is imported, before gradio reads where its files go. What earlier
 pages left there, which were killed, is deleted then.
+
+Room is bounded for all visitors together and for those of one address. What is full makes room: the
+oldest goes first, of the visitor who takes more than a share, and of all when all of it is taken.
 """
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
 from filelock import FileLock, Timeout
 from starlette.formparsers import MultiPartException
@@ -23,19 +28,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..errors import ColouriserError
 
 KEEP_SECONDS = 3600  # uploads and results are deleted after an hour
+PREVIEW_SECONDS = 900  # pictures that are only looked at: a change of a slider makes a new one
 SWEEP_SECONDS = 60  # between two looks for what is to be deleted
 MAX_BYTES = 200_000_000  # of a file
 REQUEST_BYTES = 400_000_000  # of one upload: two of the largest photographs
 BODY_BYTES = 40_000_000  # of any other request: photographs are uploaded, and named in it
 CHECKED_BYTES = 8_000_000  # of an upload, between two looks at the room that is left
 TOTAL_BYTES = 4_000_000_000  # of all that is kept; a free Space has ten times as much
+SHARE = 0.4  # of it, for the visitors of one address: four of the largest uploads
 PREFIX = "colouriser-page-"
 EXAMPLES = next(
     folder
     for folder in (Path(__file__).parents[1] / "examples", Path(__file__).parents[2] / "examples")
     if folder.is_dir()  # installed, or in a clone
 )
-IN_USE: set[Path] = set()  # workspaces, which are not swept
 FULL = "This page has no room left at the moment; try again in an hour."
 TOO_LARGE = (
     f"One upload may have {REQUEST_BYTES // 1_000_000} MB; add the photographs in several parts."
@@ -44,7 +50,7 @@ FOREIGN = "this photograph was not uploaded to this page; add it again"
 BODY_TOO_LARGE = f"A request may have {BODY_BYTES // 1_000_000} MB; upload photographs first."
 
 
-def claim(parent: Path) -> Path:
+def claim_folder(parent: Path) -> Path:
     """Make a folder for this process, and delete those of processes that are gone.
 
     A folder's process holds the lock beside it; the system lets go of it when the process dies,
@@ -78,7 +84,7 @@ def _delete_if_left(lock_file: Path) -> None:
 
 
 try:
-    FOLDER = claim(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
+    FOLDER = claim_folder(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
 except OSError as error:
     raise SystemExit(
         f"error: no folder for the page's files ({error}); set GRADIO_TEMP_DIR"
@@ -89,7 +95,7 @@ for folder in (FILES, WORK):
 os.environ["GRADIO_TEMP_DIR"] = str(FILES)
 
 
-def uploaded(payload: object) -> Path:
+def uploaded_file(payload: object) -> Path:
     """The file that an event or a program names: one of the page's uploads, or an example.
 
     Whatever else is named, wherever it lies and whether it exists or not, the answer is the same.
@@ -108,19 +114,115 @@ def uploaded(payload: object) -> Path:
     raise ColouriserError("foreign", FOREIGN)
 
 
+@dataclass
+class Item:
+    """A folder among what is served, or one that a request works in."""
+
+    bytes: int
+    since: float  # seconds since 1970
+    address: str  # of who caused it, if that is known
+    seconds: float  # after which it is deleted
+    busy: bool = False  # it is not deleted meanwhile
+
+
+class Ledger:
+    """What lies in the page's folder: counted as it comes and goes, so that nothing need be walked.
+    Thread-safe."""
+
+    def __init__(self) -> None:
+        self.items, self.total, self.lock = dict[Path, Item](), 0, Lock()
+
+    def set(
+        self, folder: Path, address: str = "", seconds: float = KEEP_SECONDS, busy: bool = False
+    ) -> None:
+        """Take down a folder, or what it holds now."""
+        size = folder_bytes(folder)
+        with self.lock:
+            item = self.items.get(folder)
+            if item is None:
+                self.items[folder] = Item(size, time.time(), address, seconds, busy)
+                self.total += size
+            else:
+                self.total += size - item.bytes
+                item.bytes, item.address = size, address or item.address
+
+    def delete(self, folder: Path) -> None:
+        """Delete a folder."""
+        with self.lock:
+            self._delete(folder)
+
+    def make_room(self, size: int, address: str = "") -> bool:
+        """Delete the oldest until there is room for so many bytes more; whether there is."""
+        if not address and self.total + size <= TOTAL_BYTES:
+            return True
+        with self.lock:
+            own = [f for f, item in self.items.items() if address and item.address == address]
+            taken = sum(self.items[folder].bytes for folder in own)
+            share = SHARE * TOTAL_BYTES
+            if address and size > share:
+                return False
+            for folder in [f for f in own if not self.items[f].busy] if address else []:
+                if taken + size <= share:
+                    break
+                taken -= self.items[folder].bytes
+                self._delete(folder)
+            for folder in [f for f, item in self.items.items() if not item.busy]:
+                if self.total + size <= TOTAL_BYTES:
+                    break
+                self._delete(folder)
+            return self.total + size <= TOTAL_BYTES
+
+    def expire(self, now: float) -> None:
+        """Delete what is too old, and count the rest anew."""
+        with self.lock:
+            for folder, item in list(self.items.items()):
+                if item.since + item.seconds < now and not item.busy:
+                    self._delete(folder)
+        for folder in list(self.items):
+            self.set(folder)
+
+    def _delete(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        item = self.items.pop(folder, None)
+        self.total -= item.bytes if item else 0
+
+
+LEDGER = Ledger()
+
+
+def bytes_used() -> int:
+    """Bytes of all that is kept."""
+    return LEDGER.total
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    total = 0
+    for top, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # swept meanwhile
+                total += os.stat(os.path.join(top, name)).st_size
+    return total
+
+
 @contextmanager
 def workspace() -> Iterator[Path]:
     """A folder for the time of one request, which is not swept before."""
     with tempfile.TemporaryDirectory(dir=WORK) as name:
-        IN_USE.add(Path(name))
+        folder = Path(name)
+        LEDGER.set(folder, busy=True)
         try:
-            yield Path(name)
+            yield folder
         finally:
-            IN_USE.discard(Path(name))
+            LEDGER.delete(folder)
 
 
-def place() -> Path:
-    """A new folder among what is served, and swept.
+@contextmanager
+def new_folder(seconds: float = KEEP_SECONDS) -> Iterator[Path]:
+    """A new folder among what is served, for what is written into it meanwhile.
+
+    Args:
+        seconds: after which it is deleted.
 
     Raises:
         ColouriserError: there is no room.
@@ -128,60 +230,45 @@ def place() -> Path:
     check_room()
     folder = FILES / uuid.uuid4().hex
     folder.mkdir()
-    return folder
-
-
-def used() -> int:
-    """Bytes of all that is kept."""
-    total, folders = 0, [str(FOLDER)]  # os.walk and Path.stat take twice as long
-    while folders:
-        try:
-            with os.scandir(folders.pop()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                    else:
-                        total += _size(entry)
-        except OSError:  # swept meanwhile
-            continue
-    return total
-
-
-def _size(entry: os.DirEntry[str]) -> int:
+    LEDGER.set(folder, seconds=seconds)
     try:
-        return entry.stat().st_size
-    except OSError:  # swept meanwhile
-        return 0
+        yield folder
+    finally:
+        LEDGER.set(folder)
 
 
 def check_room() -> None:
-    """Refuse to write when all the room is taken.
+    """Make room if all of it is taken.
 
     Raises:
-        ColouriserError: it is.
+        ColouriserError: nothing can be deleted.
     """
-    if used() > TOTAL_BYTES:
+    if not LEDGER.make_room(0):
         raise ColouriserError("disk_full", FULL)
 
 
 def sweep(before: float) -> None:
     """Delete uploads and results that were written before a time, in seconds since 1970."""
-    for top, _, names in os.walk(FOLDER, topdown=False):
-        if Path(top) in IN_USE:
-            continue
-        for path in (*(Path(top) / name for name in names), Path(top)):
+    LEDGER.expire(before + KEEP_SECONDS)
+    for parent in (FILES, WORK):  # what never came into the ledger: of gradio, of killed processes
+        for path in parent.iterdir():
             try:
-                if path.stat().st_ctime < before and path not in (FOLDER, FILES, WORK):
-                    path.rmdir() if path.is_dir() else path.unlink()
-            except OSError:  # gone already, or a folder that is not empty
+                if path not in LEDGER.items and path.stat().st_ctime < before:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            except OSError:  # gone already
                 continue
 
 
-def sweep_for_ever() -> None:
-    """Sweep every minute."""
+def sweep_for_ever(also: Callable[[], object] = lambda: None) -> None:
+    """Sweep every minute.
+
+    Args:
+        also: is called each time.
+    """
     pause = Event()
     while True:
         sweep(time.time() - KEEP_SECONDS)
+        also()
         pause.wait(SWEEP_SECONDS)
 
 
@@ -199,15 +286,17 @@ class UploadLimit:
         upload = scope["path"].rstrip("/").endswith("/upload")
         keeps = upload or "/mcp" in scope["path"]  # its tools are given files within requests
         most, sentence = (REQUEST_BYTES, TOO_LARGE) if upload else (BODY_BYTES, BODY_TOO_LARGE)
+        address = (scope.get("client") or ("",))[0]
         length = dict(scope["headers"]).get(b"content-length", b"")
         size = int(length) if length.isdigit() else 0
         if size > most:
             await PlainTextResponse(sentence, 413)(scope, receive, send)
             return
-        if keeps and used() + size > TOTAL_BYTES:
+        if keeps and not LEDGER.make_room(size, address):
             await PlainTextResponse(FULL, 507)(scope, receive, send)
             return
         received = checked = 0
+        answer = b""
 
         async def bounded() -> Message:
             nonlocal received, checked
@@ -220,8 +309,27 @@ class UploadLimit:
                 raise MultiPartException(f"{sentence} (maximum allowed size)")
             if keeps and received > checked + CHECKED_BYTES:  # others send at the same time
                 checked = received
-                if used() > TOTAL_BYTES:
+                if not LEDGER.make_room(received, address):
                     raise MultiPartException(FULL)
             return message
 
-        await self.app(scope, bounded, send)
+        async def noted(message: Message) -> None:
+            nonlocal answer
+            if upload and message["type"] == "http.response.body":
+                answer += message.get("body", b"")
+                if not message.get("more_body"):
+                    note_uploads(answer, address)
+            await send(message)
+
+        await self.app(scope, bounded, noted)
+
+
+def note_uploads(answer: bytes, address: str) -> None:
+    """Take down the files that gradio's answer to an upload names."""
+    try:
+        names = json.loads(answer)
+    except ValueError:  # an error in words
+        return
+    for name in names if isinstance(names, list) else []:
+        with suppress(OSError, TypeError, ValueError):
+            LEDGER.set(Path(name).parent, address)

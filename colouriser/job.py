@@ -1,0 +1,86 @@
+"""Jobs and outcomes: what is to become of a photograph, and what became of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from .errors import ColouriserError, PhotoError
+from .options import Options, Wishes
+
+
+class Readable(Protocol):
+    """A photograph that is not a file of this machine: in a zip archive, in a bucket."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that will be read."""
+
+    def open(self) -> BinaryIO:
+        """Open it for reading.
+
+        Raises:
+            OSError, PhotoError: it cannot be read.
+        """
+
+
+class Writable(Protocol):
+    """Where a result goes that becomes no file of this machine."""
+
+    @property
+    def name(self) -> str:
+        """With the suffix that decides the format."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write it, whole or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+
+
+Source = Path | Readable
+Target = Path | Writable
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photograph to be coloured. Can be sent to another process."""
+
+    source: Source
+    name: str  # what messages call the photograph
+    options: Options = Options()
+    wishes: Wishes = Wishes()
+    target: Target | None = None  # decides the format; None where `Worker.finish` is told
+    variants: tuple[Target | None, ...] = ()  # of other colourings; None: not to be written
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: files or an error."""
+
+    files: tuple[str, ...] = ()  # names of what was written
+    size: tuple[int, int] | None = None  # of the photograph, upright: width, height
+    nbytes: int = 0  # of the first file
+    seconds: float = 0.0  # from reading to writing
+    warnings: tuple[str, ...] = ()  # a sentence each
+    error: ColouriserError | None = None
+
+
+def too_slow() -> PhotoError:
+    """The error of a photograph whose time is over."""
+    return PhotoError("too_slow", "takes too long to read or write; save it in another way")
+
+
+def too_much() -> PhotoError:
+    """The error of a photograph for which there is too little memory."""
+    return PhotoError(
+        "too_much", "could not be read or written in the memory there is; make it smaller"
+    )
+
+
+def source_bytes(source: Source) -> int:
+    """Bytes of a photograph's file; 0 if that cannot be said."""
+    try:
+        return source.stat().st_size if isinstance(source, Path) else source.nbytes
+    except (OSError, ValueError):
+        return 0

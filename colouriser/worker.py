@@ -1,0 +1,236 @@
+"""The worker: reads a photograph, asks the network, renders, and writes the result.
+
+    Job ─ open ─ Opened ─ predict ─ coefficients ─ finish ─ Outcome
+
+Whoever asks for a coloured file, asks here: so the bytes are the same, and whatever goes wrong
+becomes that one photograph's outcome.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import guide
+from .errors import ColouriserError, PhotoError, reason
+from .files import write_atomically
+from .hints import Hint
+from .job import Job, Outcome, Target, too_much
+from .options import Wishes
+from .photo import Photo, encode, mark, not_written, read, read_picture, to_colour
+from .pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy, reference_copy
+from .pipeline import working_copy as copy_of
+
+GROUP = 4  # photographs: the network takes a fifth less time for each; more of them save no more
+GROUP_PIXELS = 24_000_000  # that wait for the network; with more it is asked without others
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A photograph in memory, and what the network sees of it."""
+
+    job: Job
+    photo: Photo
+    copy: WorkingCopy
+    seconds: float = 0.0
+    warnings: tuple[str, ...] = field(default=())
+
+
+class Worker:
+    """Colours files, one thread at a time.
+
+    Args:
+        colouriser: with its network; None where predictions come from elsewhere.
+    """
+
+    def __init__(self, colouriser: Colouriser | None = None) -> None:
+        self.colouriser = colouriser
+
+    def run(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """One outcome per job, in order. The network sees photographs of one shape together."""
+        outcomes = list[Outcome]()
+        while len(outcomes) < len(jobs):
+            outcomes += self.complete(self.open_some(jobs[len(outcomes) :]))
+        return outcomes
+
+    def open_some(self, jobs: Sequence[Job]) -> list[Opened | Outcome]:
+        """Open the first of some jobs, as many as memory should hold at once; an error is that
+        job's outcome."""
+        opened, pixels = list[Opened | Outcome](), 0
+        for job in jobs[:GROUP]:
+            try:
+                one = self.open(job)
+                pixels += math.prod(one.photo.luma.size)
+                opened.append(one)
+            except Exception as error:
+                opened.append(Outcome(error=explained(error, job.name)))
+            if pixels > GROUP_PIXELS:
+                break
+        return opened
+
+    def complete(self, opened: Sequence[Opened | Outcome]) -> list[Outcome]:
+        """Outcomes of what `open_some` opened."""
+        waiting = [one for one in opened if isinstance(one, Opened)]
+        started = time.monotonic()
+        predicted = iter(self.predict(waiting))
+        share = (time.monotonic() - started) / max(1, len(waiting))
+        outcomes = list[Outcome]()
+        for one in opened:
+            if isinstance(one, Outcome):
+                outcomes.append(one)
+                continue
+            results, job = next(predicted), one.job
+            try:
+                if isinstance(results, Exception):
+                    raise results
+                targets = [job.target, *job.variants]
+                chosen = [(t, r) for t, r in zip(targets, results, strict=True) if t is not None]
+                outcome = self.finish(one, chosen)
+                outcomes.append(replace(outcome, seconds=outcome.seconds + share))
+            except Exception as error:
+                failed = explained(error, job.name)
+                outcomes.append(Outcome(warnings=one.warnings, error=failed))
+        return outcomes
+
+    def open(self, job: Job) -> Opened:
+        """Read a photograph.
+
+        Raises:
+            ColouriserError, OSError: it cannot be read.
+        """
+        started = time.monotonic()
+        with _warnings() as warnings:
+            if isinstance(job.source, Path):
+                photo = read(job.source, job.name)
+            else:
+                with job.source.open() as file:
+                    photo = read(file, job.name)
+        copy = copy_of(photo.luma, job.options.detail)
+        return Opened(job, photo, copy, time.monotonic() - started, tuple(warnings))
+
+    def predict(self, opened: Sequence[Opened]) -> list[list[np.ndarray] | Exception]:
+        """Ask the network.
+
+        Returns:
+            For each photograph, coefficients of the job's target and of its variants, or why there
+            are none.
+        """
+        plain = [one for one in opened if one.job.wishes == Wishes()]
+        together = dict[int, Prediction | Exception]()
+        try:
+            predictions = self._network.predict_copies([one.copy for one in plain])
+            together = {id(one): p for one, p in zip(plain, predictions, strict=True)}
+        except Exception:  # one of them, or together they are too many: each alone
+            pass
+        found = list[list[np.ndarray] | Exception]()
+        for one in opened:
+            try:
+                prediction = together.get(id(one)) or self._predict(one)
+                if isinstance(prediction, Exception):
+                    raise prediction
+                variants = list[Prediction]()
+                if count := len(one.job.variants):
+                    variants = list(self._network.predict_variants(prediction, count))
+                found.append([p.coefficients.numpy() for p in (prediction, *variants)])
+            except Exception as error:
+                found.append(error)
+        return found
+
+    def _predict(self, one: Opened) -> Prediction:
+        wishes = one.job.wishes
+        other = _reference(wishes.reference, one.job.options.detail) if wishes.reference else None
+        hints: Sequence[Hint] = wishes.hints
+        if wishes.variant:
+            usual = self._network.predict_copy(one.copy, (), other, wishes.strength)
+            hints = usual.variant_hints(wishes.variant, hints)
+        return self._network.predict_copy(one.copy, hints, other, wishes.strength)
+
+    @property
+    def _network(self) -> Colouriser:
+        assert self.colouriser, "this worker has no network"
+        return self.colouriser
+
+    def finish(self, opened: Opened, results: Sequence[tuple[Target, np.ndarray]]) -> Outcome:
+        """Render a photograph in each of some colourings, and write the results.
+
+        Args:
+            opened: from `open`.
+            results: where each goes, and the coefficients of its `Prediction`. The first is written
+                last: once it is there, all are.
+
+        Raises:
+            ColouriserError: a result cannot be written.
+        """
+        started, options, nbytes = time.monotonic(), opened.job.options, 0
+        # Marked, its luma will not be the same.
+        photo = replace(opened.photo, jpeg=None) if options.mark else opened.photo
+        with _warnings() as warnings:
+            for target, coefficients in reversed(results):
+                luma = to_colour(photo, target.name)
+                image = guide.merge(
+                    luma, torch.from_numpy(coefficients), options.vividness, options.temperature
+                )
+                if options.mark:
+                    image = mark(image)
+                data = encode(image, target.name, photo, options.keep_position)
+                _write(target, data)
+                nbytes = len(data)
+        return Outcome(
+            files=tuple(target.name for target, _ in results),
+            size=photo.luma.size,
+            nbytes=nbytes,
+            seconds=opened.seconds + time.monotonic() - started,
+            warnings=(*opened.warnings, *warnings),
+        )
+
+
+def explained(error: Exception, name: str) -> ColouriserError:
+    """Whatever went wrong with a photograph of this name, as an error of ours."""
+    if isinstance(error, ColouriserError):
+        return error if error.about else error.of(name)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+        return too_much().of(name)
+    return PhotoError("failed", "cannot be used ({reason})", reason=reason(error)).of(name)
+
+
+@lru_cache(maxsize=1)  # that of a whole folder
+def _reference(file: Path, detail: int) -> ReferenceCopy:
+    return reference_copy(read_picture(file), detail)
+
+
+def _write(target: Target, data: bytes | memoryview) -> None:
+    try:
+        if isinstance(target, Path):
+            write_atomically(target, lambda file: file.write(data))
+        else:
+            target.write(data)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise not_written(error) from error
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What the library warns of meanwhile, which is not logged."""
+    found, log = list[str](), logging.getLogger(__package__)
+
+    class Recorder(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record.getMessage())
+
+    recorder, propagated = Recorder(logging.WARNING), log.propagate
+    log.addHandler(recorder)
+    log.propagate = False
+    try:
+        yield found
+    finally:
+        log.removeHandler(recorder)
+        log.propagate = propagated
