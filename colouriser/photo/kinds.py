@@ -13,62 +13,40 @@ HEAD = 512  # bytes that tell what a file is
 class Kind:
     """A kind of file that is not read."""
 
-    name: str  # of several, as a summary counts them
     refusal: Callable[[], PhotoError]  # what it is, and what to do
-    picture: bool = True  # somebody may miss it: it holds a photograph, or most of one
 
 
 RAW = Kind(
-    "raw files of cameras",
     lambda: PhotoError("raw", "a camera's raw file; develop it and save it as TIFF or JPEG"),
 )
 LAYERS = Kind(
-    "documents with layers",
     lambda: PhotoError("layers", "a document of Photoshop or GIMP; save it as TIFF or PNG"),
 )
-JXL = Kind("JPEG XL", lambda: PhotoError("jpeg_xl", "a JPEG XL; convert it to PNG or JPEG"))
+JXL = Kind(lambda: PhotoError("jpeg_xl", "a JPEG XL; convert it to PNG or JPEG"))
 PAGES = Kind(
-    "PDF and DjVu",
     lambda: PhotoError("pdf", "a PDF or DjVu; export its pictures as TIFF, PNG or JPEG"),
 )
 SCIENCE = Kind(
-    "files of measurements",
     lambda: PhotoError(
         "measurements", "a file of measurements or of light (EXR, DICOM); save it as 16-bit TIFF"
     ),
 )
-DRAWING = Kind(
-    "drawings", lambda: PhotoError("drawing", "a drawing of lines, not pixels; export it as PNG")
-)
+DRAWING = Kind(lambda: PhotoError("drawing", "a drawing of lines, not pixels; export it as PNG"))
 RARE_JPEG = Kind(
-    "rare JPEGs",
     lambda: PhotoError("rare_jpeg", "a JPEG XR or JPEG-LS; convert it to PNG or TIFF"),
 )
 POINTER = Kind(
-    "place-holders",
     lambda: PhotoError(
         "pointer", "a place-holder of Git LFS; fetch the file itself with git lfs pull"
     ),
 )
-WEB = Kind(
-    "web pages",
-    lambda: PhotoError("web_page", "a web page; download the photograph itself"),
-    False,
-)
-FILM = Kind(
-    "films and sounds",
-    lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"),
-    False,
-)
+WEB = Kind(lambda: PhotoError("web_page", "a web page; download the photograph itself"))
+FILM = Kind(lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"))
 DEBRIS = Kind(
-    "files of systems",
-    lambda: PhotoError("system_file", "what a system keeps about a file; give the photograph"),
-    False,
+    lambda: PhotoError("system_file", "what a system keeps about a file; give the photograph")
 )
 ARCHIVE = Kind(
-    "archives and documents",
-    lambda: PhotoError("packed", "an archive or a document; take the photographs out of it"),
-    False,
+    lambda: PhotoError("packed", "an archive or a document; take the photographs out of it")
 )
 
 STARTS: tuple[tuple[bytes, Kind], ...] = (
