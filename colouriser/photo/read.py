@@ -1,38 +1,75 @@
 """Reading photographs as luma.
 
-Reading applies the EXIF orientation, converts colour profiles to sRGB, brings 16 bit down to 8, and
-refuses what is no photograph, too large, or built to be slow, before decoding it.
+Reading applies the EXIF orientation, converts colour profiles to sRGB, keeps the depth of what is
+deeper than 8 bits beside its luma of 8, and refuses what is no photograph, too large, or built to
+be slow, before decoding it.
 """
 
 import io
 import logging
+import math
 import os
+import re
 import stat
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
+import pillow_heif
 from PIL import ExifTags, Image, ImageCms, ImageOps
-from pillow_heif import register_heif_opener
 
 from ..errors import PhotoError, reason
-from .jpeg import ANEW, START_OF_SCAN, Jpeg, same_luma, segments, whose_luma_stays
-from .metadata import kept_exif, position, resolution
+from . import png, tiff
+from .depth import TOP, Numbers, grey_table, to_deep_luma
+from .jpeg import ANEW, MOST_PARTS, START_OF_SCAN, Jpeg, same_luma, segments, whose_luma_stays
+from .kinds import HEAD, other_kind
+from .metadata import Metadata, of_directory, of_image, of_jpeg, orientation, resolution
 
 log = logging.getLogger(__name__)
 
 MAX_PIXELS = 150_000_000  # the largest photograph that is decoded; needs about 3 GB
 MAX_SIDE = 65_535  # JPEG's own limit; chroma is stretched to the whole width at once
 MAX_SCANS = 100  # of a JPEG; programs write a dozen, and each takes the time of a whole picture
-register_heif_opener()
+pillow_heif.register_heif_opener()
 Image.init()  # registers all formats; Pillow would do it too late
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
 READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
+JPEGS, WHOLE = ("JPEG", "MPO"), ("JPEG", "MPO", "PNG", "JPEG2000", "PPM")  # read as a whole
+JPEG_START = b"\xff\xd8\xff"
+KNOWN_STARTS = (JPEG_START, png.START, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8", b"BM")
+RARE_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)  # of which Pillow reads those of 8 bits and with loss
+NONE = Image.new("L", (1, 1))  # stands where pixels come later
+USUAL_COMPRESSIONS = (1, 5, 8, 32946, 32773)  # none, LZW, deflate, PackBits
+NETPBM = re.compile(
+    rb"P([56])\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s"
+)
 SEVERAL = "has more than one page or frame; only the first is used"
+PAGES = "has {count} pages; only the first is used, and the rest is left"
+BEHIND = "what follows the photograph in its file (another picture, a gain map or a film) is left"
+TRANSPOSED = {  # by EXIF orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # the same of arrays
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
+    8: lambda x: np.rot90(x),
+}
 
 
 @dataclass(frozen=True)
@@ -42,11 +79,11 @@ class Photo:
     luma: Image.Image  # mode "L", upright; of a JPEG without a profile, as it is stored
     suffix: str  # of the format a copy is best written in, such as ".jpg"
     alpha: Image.Image | None = None  # mode "L", upright, for photographs with transparency
-    exif: Image.Exif = field(default_factory=Image.Exif)  # without orientation and position
-    position: dict[int, Any] = field(default_factory=dict)  # the EXIF's GPS directory
+    metadata: Metadata = field(default_factory=Metadata)  # what the file says of it
     dpi: tuple[float, float] | None = None  # resolution of a scan, dots per inch
     several: bool = False  # the file has more than one page or frame, and this is the first
     jpeg: Jpeg | None = None  # its file, if it is a JPEG whose luma can be kept as it is
+    deep: np.ndarray | None = None  # luma as uint16 H×W, upright, of files deeper than 8 bits
 
 
 def suffixes() -> set[str]:
@@ -68,14 +105,19 @@ def to_luma(image: Image.Image) -> Image.Image:
     try:
         if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
             image = ImageOps.exif_transpose(image)
-        if image.mode.startswith(("I", "F")):
-            return _scale_to_8_bit(image)
-        if image.mode == "LAB":
-            lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-            image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
-        luma = (image.convert("LA") if image.mode == "La" else image).convert("L")
+        return _luma(image)
     except Exception as error:  # decoders raise anything on damaged files
         raise _damaged(error) from error
+
+
+def _luma(image: Image.Image) -> Image.Image:
+    """The luma of an upright image."""
+    if image.mode.startswith(("I", "F")):
+        return _scale_to_8_bit(image)
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
+    luma = (image.convert("LA") if image.mode == "La" else image).convert("L")
     luma.info = {}
     return luma
 
@@ -120,10 +162,11 @@ def read_picture(source: str | Path) -> Image.Image:
     name = Path(source).name
     with _explained(name), _open(source) as file, Image.open(file, formats=READABLE) as image:
         _check_size(image.size)
-        _check_scans(_jpeg_data(image.format, file))
+        if image.format in JPEGS:
+            _check_scans(_all(file))
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        return _to_srgb(image).convert("RGB")
+        return _to_srgb(image, name).convert("RGB")
 
 
 def _open(source: str | Path) -> BinaryIO:
@@ -157,41 +200,252 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _read(file: BinaryIO, name: str) -> Photo:
-    with Image.open(file, formats=READABLE) as image:
+    head = file.read(HEAD)
+    file.seek(0)
+    if kind := other_kind(head):
+        raise kind.refusal()
+    if not head:
+        raise PhotoError("empty_file", "an empty file; copy or download it again")
+    page = None
+    if head[:2] in (b"II", b"MM"):
+        page, file = _page(file, name)
+        if page and page.deep:
+            return _read_deep_page(page, name)
+    try:
+        opened = Image.open(file, formats=READABLE)
+    except Image.UnidentifiedImageError as error:
+        if head.startswith(JPEG_START) and (rare := _rare_jpeg(_all(file), name)):
+            return rare
+        if head.startswith(KNOWN_STARTS):
+            raise PhotoError(
+                "damaged_or_rare",
+                "damaged, or of a rare kind of its format; save it again, as PNG or TIFF",
+            ) from error
+        raise
+    with opened as image:
         _check_size(image.size)
-        data = _jpeg_data(image.format, file)
-        _check_scans(data)
-        # Whether there are several is told by the first; to count them would mean to visit all.
-        several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
-        if several:
-            log.warning("%s: %s", name, SEVERAL)
+        data = _all(file) if image.format in WHOLE else b""
+        if image.format in JPEGS:
+            _check_scans(data)
         suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-        jpeg = whose_luma_stays(image, data, turned, name) if data else None
+        several = _say_several(image, page, name)
+        metadata = (
+            of_directory(page.tiff, page.directory, name) if page else of_image(image, data, name)
+        )
+        turned = orientation(metadata) if metadata.exif and not page else 1
+        if turned == 1:  # Pillow knows XMP's as well
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if found := _deep_samples(image, data, file):
+            return _of_samples(
+                *found, name, Photo(NONE, suffix, None, metadata, dpi, several), turned
+            )
+        jpeg = whose_luma_stays(image, data, turned, name) if image.format in JPEGS else None
         profile = "icc_profile" in image.info
         if jpeg and not profile:
             image.draft("L", None)  # its chroma would be decoded for nothing
         image.load()
-        exif, gps = kept_exif(image.getexif()), position(image.getexif())
-        ImageOps.exif_transpose(image, in_place=True)
-        upright = _to_srgb(image)
+        # Of a TIFF Pillow's own loading turns the pixels.
+        stored = _turned(image, 1 if image.format == "TIFF" else turned)
+        upright = _to_srgb(stored, name)
         alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
-        luma = to_luma(upright)
-        if jpeg and profile and not same_luma(image, luma):
+        luma = _luma(upright)
+        if jpeg and profile and not same_luma(stored, luma):
             log.warning(ANEW, name, "its colour profile changes it")
             jpeg = None
-        return Photo(luma, suffix, alpha, exif, gps, dpi, several, jpeg)
+        return Photo(luma, suffix, alpha, metadata, dpi, several, jpeg)
 
 
-def _jpeg_data(file_format: str | None, file: BinaryIO) -> bytes:
-    """All of a JPEG's file; nothing of others."""
-    if file_format not in ("JPEG", "MPO"):
-        return b""
+def _rare_jpeg(data: bytes, name: str) -> Photo | None:
+    """A JPEG of 12 or 16 bits, or without loss; nothing if it is none of those."""
+    parts = islice(segments(data), MOST_PARTS)
+    start = next((start for marker, start, _ in parts if marker in RARE_FRAMES), len(data))
+    if start + 9 > len(data):
+        return None
+    bits, height, width = struct.unpack(">BHH", data[start + 4 : start + 9])
+    _check_size((width, height))
+    _check_scans(data)
+    import imagecodecs  # when it is needed: it takes a third of a second
+
+    samples = _with_channels(imagecodecs.jpeg_decode(data))
+    metadata = of_jpeg(data, name)
+    family = "rgb" if samples.shape[2] == 3 else "grey"
+    numbers = Numbers(family, bits)
+    return _of_samples(
+        samples, numbers, name, Photo(NONE, ".png", None, metadata), orientation(metadata)
+    )
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    """An image of this EXIF orientation, upright."""
+    if orientation not in TRANSPOSED:
+        return image
+    upright = image.transpose(TRANSPOSED[orientation])
+    upright.info = dict(image.info)
+    return upright
+
+
+def _page(file: BinaryIO, name: str) -> tuple[tiff.Page | None, BinaryIO]:
+    """The photograph in a TIFF, and a file in which it is the first picture."""
+    if not isinstance(file, (io.BufferedReader, io.BytesIO)):  # a zip's, in which seeking is slow
+        file = io.BytesIO(file.read())
+    try:
+        page = tiff.find_page(file)
+    except ValueError:  # Pillow may know better, or what to say
+        file.seek(0)
+        return None, file
+    _check_size(page.size)
+    if page.count > 1:
+        count = f"{page.count} or more" if page.count >= tiff.MAX_PAGES else page.count
+        log.warning("%s: %s", name, PAGES.format(count=count))
+    file.seek(0)
+    if not page.first and not page.deep:
+        data = bytearray(file.read())
+        start, size = (8, 8) if page.tiff.big else (4, 4)
+        order = f"{page.tiff.end}{'Q' if page.tiff.big else 'I'}"
+        data[start : start + size] = struct.pack(order, page.directory.place)
+        file = io.BytesIO(data)
+    return page, file
+
+
+def _read_deep_page(page: tiff.Page, name: str) -> Photo:
+    try:
+        samples, numbers = tiff.samples(page)
+    except PhotoError:
+        raise
+    except Exception as error:
+        compression = page.tiff.value(page.directory, tiff.COMPRESSION, 1)
+        if compression not in USUAL_COMPRESSIONS:
+            raise PhotoError(
+                "rare_compression",
+                "is compressed in a rare way (number {number}); save it as TIFF with LZW",
+                number=compression,
+            ) from error
+        raise
+    turned = page.tiff.value(page.directory, 274, 1)
+    about = Photo(
+        NONE,
+        ".tif",
+        None,
+        of_directory(page.tiff, page.directory, name),
+        _tiff_resolution(page),
+        page.count > 1,
+    )
+    return _of_samples(samples, numbers, name, about, turned)
+
+
+def _tiff_resolution(page: tiff.Page) -> tuple[float, float] | None:
+    across, down = (page.tiff.values(page.directory, tag)[:1] for tag in (282, 283))
+    unit = {2: 1.0, 3: 2.54}.get(page.tiff.value(page.directory, 296, 2))
+    if not (unit and across and down and across[0] > 0 and down[0] > 0):
+        return None
+    return across[0] * unit, down[0] * unit
+
+
+def _deep_samples(
+    image: Image.Image, data: bytes, file: BinaryIO
+) -> tuple[np.ndarray, Numbers] | None:
+    """Samples and what they mean, of a file whose samples Pillow gives cut to 8 bits, or as numbers
+    of their own; nothing of others."""
+    profile = image.info.get("icc_profile", b"")
+    if image.format == "PNG":
+        numbers, bits, other = png.numbers(data)
+        if not other:
+            return None
+        numbers = replace(numbers, profile=profile)
+        if bits < 16:
+            image.load()
+            return _eight_bits(image, replace(numbers, bits=8))
+        import imagecodecs  # when it is needed: it takes a third of a second
+
+        samples = _with_channels(imagecodecs.png_decode(data))
+        clear = {2: 1, 4: 3}.get(samples.shape[2])  # also of one colour that is transparent
+        return samples, replace(numbers, alpha=clear)
+    if image.format == "JPEG2000" and (bits := _bits_of_jpeg_2000(data)) > 8:
+        import imagecodecs
+
+        samples = _with_channels(imagecodecs.jpeg2k_decode(data))
+        family = "rgb" if samples.shape[2] >= 3 else "grey"
+        alpha = {2: 1, 4: 3}.get(samples.shape[2])
+        return samples, Numbers(family, bits, alpha=alpha, profile=profile)
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        bits = image.info["bit_depth"]
+        samples = np.asarray(
+            pillow_heif.open_heif(io.BytesIO(_all(file)), convert_hdr_to_8bit=False)
+        )
+        alpha = 3 if samples.shape[2] == 4 else None
+        return samples >> (16 - bits), Numbers("rgb", bits, alpha=alpha, profile=profile)
+    if image.format == "PPM":
+        if found := NETPBM.match(data):
+            kind, width, height, largest = (int(group) for group in found.groups())
+            if 255 < largest <= TOP:
+                shape = (height, width, 3 if kind == 6 else 1)
+                flat = np.frombuffer(data, ">u2", math.prod(shape), found.end())
+                family = "rgb" if kind == 6 else "grey"
+                return flat.reshape(shape).astype(np.uint16), Numbers(family, white=largest)
+        if image.mode == "F":
+            image.load()
+            return np.asarray(image)[..., None], Numbers("grey")
+    return None
+
+
+def _with_channels(samples: np.ndarray) -> np.ndarray:
+    return samples if samples.ndim == 3 else samples[..., None]
+
+
+def _eight_bits(image: Image.Image, numbers: Numbers) -> tuple[np.ndarray, Numbers]:
+    """Samples of an image of 8 bits or fewer, and what they mean."""
+    grey, clear = image.mode in ("1", "L", "LA"), image.has_transparency_data
+    mode = ("LA" if clear else "L") if grey else ("RGBA" if clear else "RGB")
+    samples = _with_channels(np.asarray(image.convert(mode)))
+    alpha = samples.shape[2] - 1 if clear else None
+    return samples, replace(numbers, family="grey" if grey else "rgb", alpha=alpha)
+
+
+def _bits_of_jpeg_2000(data: bytes) -> int:
+    start = data.find(b"\xff\x4f\xff\x51")
+    return (data[start + 42] & 0x7F) + 1 if 0 <= start < len(data) - 42 else 8
+
+
+def _all(file: BinaryIO) -> bytes:
+    """All of a file, which stays where it is."""
     before = file.tell()
     file.seek(0)
     data = file.read()
     file.seek(before)
     return data
+
+
+def _of_samples(
+    samples: np.ndarray, numbers: Numbers, name: str, about: Photo, turned: int
+) -> Photo:
+    """A photograph of samples of any kind; all but its pixels is that of another."""
+    deep, clear, notes = to_deep_luma(samples, numbers)
+    for note in notes:
+        log.warning("%s: %s", name, note)
+    turn = UPRIGHT.get(turned, lambda x: x)
+    deep = np.ascontiguousarray(turn(deep))
+    alpha = None if clear is None else Image.fromarray(np.ascontiguousarray(turn(clear)))
+    deeper = samples.dtype.itemsize > 1
+    return replace(about, luma=to_eight_bits(deep), alpha=alpha, deep=deep if deeper else None)
+
+
+def to_eight_bits(deep: np.ndarray) -> Image.Image:
+    """Luma of 16 bits, uint16 H×W, as mode "L"."""
+    return Image.fromarray(((deep.astype(np.uint32) + 128) // 257).astype(np.uint8))
+
+
+def _say_several(image: Image.Image, page: tiff.Page | None, name: str) -> bool:
+    """Whether a file has more than one page or frame, which is said."""
+    if image.format == "MPO" or (image.format == "HEIF" and image.info.get("aux")):
+        log.warning("%s: %s", name, BEHIND)
+        return False
+    if page:  # which has said it
+        return page.count > 1
+    # Whether there are several is told by the first; to count them would mean to visit all.
+    several = bool(getattr(image, "is_animated", False))
+    if several:
+        log.warning("%s: %s", name, SEVERAL)
+    return several
 
 
 def _check_scans(data: bytes) -> None:
@@ -210,20 +464,45 @@ def _check_scans(data: bytes) -> None:
         )
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+def _to_srgb(image: Image.Image, name: str) -> Image.Image:
     """Convert an image with an embedded colour profile to sRGB, and drop the profile."""
     profile = image.info.pop("icc_profile", None)
-    if not profile or image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+    if not profile or image.mode in ("LAB", "YCbCr", "HSV"):
         return image
+    plain, alpha = image, None
+    if image.has_transparency_data and image.mode != "RGBA":
+        alpha = image.convert("RGBA").getchannel("A")
+    grey = image.mode in ("1", "L", "LA", "La")
+    if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+        plain = image.convert("L" if grey else "RGB")
+    if grey and profile[16:20] == b"GRAY":
+        return _grey_to_srgb(plain, alpha, profile, name) or image
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        mode = "RGBA" if plain.mode == "RGBA" else "RGB"
         srgb = ImageCms.createProfile("sRGB")
-        converted = ImageCms.profileToProfile(image, source, srgb, outputMode=mode)
+        converted = ImageCms.profileToProfile(plain, source, srgb, outputMode=mode)
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        log.warning("ignoring a colour profile that cannot be used: %s", error)
+        log.warning("%s: its colour profile cannot be used (%s)", name, reason(error))
         return image
-    return converted or image
+    if converted is None:
+        return image
+    if alpha:
+        converted.putalpha(alpha)
+    return converted
+
+
+def _grey_to_srgb(
+    image: Image.Image, alpha: Image.Image | None, profile: bytes, name: str
+) -> Image.Image | None:
+    """The same of an image of mode "L" with a profile of grey; nothing if it cannot be used."""
+    try:
+        table = np.rint(grey_table(profile)[::257] * 255).astype(np.uint8)
+    except Exception as error:  # of a profile that is damaged
+        log.warning("%s: its colour profile cannot be used (%s)", name, reason(error))
+        return None
+    converted = image.point(table.tolist())
+    return Image.merge("LA", (converted, alpha)) if alpha else converted
 
 
 def _check_size(size: tuple[int, int]) -> None:

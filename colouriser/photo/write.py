@@ -5,12 +5,15 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import PhotoError, reason
 from ..files import write_atomically
+from . import png, tiff
+from .depth import BLUE, GREEN, RED, TOP
 from .jpeg import ANEW, half, header_of, keep_luma
-from .metadata import save_options
+from .metadata import into_jpeg, into_png, kept
 from .read import Photo
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,9 @@ SAVE: dict[str, dict[str, Any]] = {
     "BMP": {},
 }
 KEEPS_ALPHA = ("PNG", "WEBP", "TIFF")
+KEEPS_DEPTH = ("PNG", "TIFF")  # of 16 bits
+ROWS = 1 << 20  # pixels made deep at a time
+MARKED = 2  # steps of luma: colour differs by less from what it was made of
 
 
 def writable(path: Path) -> bool:
@@ -109,20 +115,8 @@ def encode(
             "format_unwritable", "cannot write this format; use {formats}", formats=", ".join(SAVE)
         ).of(name)
     file_format = _format(Path(name)) or ""
-    options = dict(SAVE[file_format])
-    if photo and photo.dpi:
-        options["dpi"] = photo.dpi
-    if photo and photo.alpha and file_format in KEEPS_ALPHA:
-        colour = colour.copy()
-        colour.putalpha(photo.alpha)
     try:
-        try:
-            gps = photo.position if photo and position else {}
-            exif = photo.exif if photo else None
-            return _encode(colour, file_format, options, photo, exif, gps, name)
-        except Exception as error:  # EXIF that was read but cannot be written in this format
-            log.warning("%s: written without EXIF (%s)", name, reason(error))
-            return _encode(colour, file_format, options, photo, Image.Exif(), {}, name)
+        return _encode(colour, file_format, photo, position, name)
     except Exception as error:
         raise not_written(error).of(name) from error
 
@@ -141,23 +135,77 @@ def _with_luma(colour: Image.Image, luma: Image.Image) -> Image.Image:
 
 
 def _encode(
-    image: Image.Image,
-    file_format: str,
-    options: dict[str, Any],
-    photo: Photo | None,
-    exif: Image.Exif | None,
-    gps: dict[int, Any],
-    name: str,
+    colour: Image.Image, file_format: str, photo: Photo | None, position: bool, name: str
 ) -> bytes | memoryview:
-    if photo and photo.jpeg and exif is not None and file_format == "JPEG":
-        metadata = save_options(exif, gps, file_format, photo.jpeg.orientation)
-        header = header_of(options | metadata)
+    if photo is None:
+        return _saved(colour, file_format, {})
+    resolution = {"dpi": photo.dpi} if photo.dpi else {}
+    if photo.jpeg and file_format == "JPEG":
         try:
-            return keep_luma(photo.jpeg, image, header)
+            luma_kept = keep_luma(photo.jpeg, colour, header_of(resolution))
+            turned = photo.jpeg.orientation
+            return into_jpeg(luma_kept, kept(photo.metadata, name, "JPEG", position, turned))
         except (OSError, ValueError, KeyError, IndexError) as error:
             log.warning(ANEW, name, f"it cannot be read in parts ({reason(error)})")
-            image = _with_luma(image, photo.luma)
-    metadata = save_options(exif, gps, file_format) if exif is not None else {}
+            colour = _with_luma(colour, photo.luma)
+    found = kept(photo.metadata, name, file_format, position)
+    if photo.alpha and file_format in KEEPS_ALPHA:
+        colour = colour.copy()
+        colour.putalpha(photo.alpha)
+    deep = None
+    if photo.deep is not None and colour.size == photo.luma.size:
+        if file_format in KEEPS_DEPTH:
+            deep = _deepened(colour, photo.luma, photo.deep)
+        else:
+            log.warning("%s: brought down to 8 bits, since %s holds no more", name, file_format)
+    if file_format == "TIFF":
+        samples = np.asarray(colour) if deep is None else deep
+        return tiff.encode(samples, found, photo.dpi)
+    if file_format == "PNG":
+        data = _saved(colour, "PNG", {}) if deep is None else png.encode_deep(deep)
+        return into_png(data, found, photo.dpi)
+    if file_format == "JPEG":
+        return into_jpeg(_saved(colour, "JPEG", resolution), found)
+    if file_format == "WEBP":
+        more = {"exif": found.exif, "xmp": found.xmp, "icc_profile": found.profile}
+        return _saved(colour, "WEBP", {key: value for key, value in more.items() if value})
+    return _saved(colour, file_format, resolution)
+
+
+def _saved(image: Image.Image, file_format: str, more: dict[str, Any]) -> bytes | memoryview:
     buffer = io.BytesIO()
-    image.save(buffer, file_format, **options | metadata)
+    image.save(buffer, file_format, **SAVE[file_format] | more)
     return buffer.getbuffer()
+
+
+def _deepened(colour: Image.Image, luma: Image.Image, deep: np.ndarray) -> np.ndarray:
+    """A coloured photograph with the luma of 16 bits that it was made from.
+
+    Where its luma is another one (a mark was drawn), it stays as it is.
+
+    Args:
+        colour: mode "RGB" or "RGBA".
+        luma: mode "L", of `deep`.
+        deep: uint16 H×W.
+
+    Returns:
+        uint16 H×W×3 or 4. A colour that does not exist at its luma is scaled toward grey.
+    """
+    width, height = colour.size
+    samples, eight = np.asarray(colour), np.asarray(luma)
+    out = np.empty((height, width, samples.shape[2]), np.uint16)
+    weights = np.array([RED, GREEN, BLUE], np.float32)
+    rows = max(1, ROWS // width)
+    for top in range(0, height, rows):
+        part = slice(top, top + rows)
+        rgb = samples[part, :, :3].astype(np.float32)
+        grey = rgb @ weights
+        away = (rgb - grey[..., None]) * (TOP / 255)
+        full = deep[part].astype(np.float32)
+        above, below = away.max(2).clip(1e-3), away.min(2).clip(max=-1e-3)
+        scale = np.minimum(np.minimum((TOP - full) / above, -full / below), 1)
+        mixed = full[..., None] + away * scale[..., None]
+        other = np.abs(grey - eight[part]) > MARKED
+        out[part, :, :3] = np.rint(np.where(other[..., None], rgb * (TOP / 255), mixed))
+    out[..., 3:] = samples[..., 3:].astype(np.uint16) * 257
+    return out

@@ -1,0 +1,226 @@
+"""What the numbers of a file mean: depth, white, polarity and transfer.
+
+Samples of any kind become luma of 16 bits, which a result of 16 bits has and of which the network
+sees the upper eight. What was guessed is said.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..errors import PhotoError, reason
+
+RED, GREEN, BLUE = 0.299, 0.587, 0.114  # as in colour.py, which would load torch
+TOP = 65535  # white of a result of 16 bits
+BAND = 1 << 21  # pixels worked on at a time: a dozen float planes of them take 100 MB
+FLOAT_WHITES = (1, 255, TOP, 2**32 - 1)
+BRIGHT = 95  # percentile of values above zero that tells which white floats have: few highlights
+HIGHLIGHTS = 4  # times white that this percentile may reach, as raw developers write them
+DIM = 4  # times below white the brightest value is, from which it is said: scans of 14 in 16 bits
+SAMPLED = 1 << 18  # values looked at for a percentile
+EXACT = 0x100  # of Little CMS: no coarse table, which would lose what is dark
+FAMILIES = {"grey": (b"GRAY", "gray"), "rgb": (b"RGB ", "rgb"), "cmyk": (b"CMYK", "cmyk")}
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a file says of its samples."""
+
+    family: str = "rgb"  # "grey", "rgb", "cmyk" or "lab": of the first 1, 3, 4 or 3 channels
+    bits: int = 0  # of a sample, if they are fewer than its container has
+    white: float | None = None  # the value that a tag names as the largest
+    significant: int = 0  # bits that are significant (sBIT); 0 unless known
+    inverted: bool = False  # zero is white
+    alpha: int | None = None  # which channel is transparency
+    premultiplied: bool = False  # colours are multiplied by it
+    profile: bytes = b""  # ICC
+    gamma: float = 0.0  # stored = light ** gamma; 0 is sRGB's own curve
+
+
+def to_deep_luma(
+    samples: np.ndarray, numbers: Numbers
+) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """Luma and transparency of samples, and what has to be said about them.
+
+    Args:
+        samples: H×W×C, of any integer or float type.
+        numbers: what the file says.
+
+    Returns:
+        Luma, uint16 H×W in [0, 65535], sRGB; transparency, uint8 H×W, or None; sentences.
+
+    Raises:
+        PhotoError: there are too few channels, or samples are of no kind that is known.
+    """
+    count = {"grey": 1, "rgb": 3, "cmyk": 4, "lab": 3}[numbers.family]
+    if samples.ndim != 3 or samples.shape[2] < count or samples.dtype.kind not in "uif":
+        raise PhotoError(
+            "odd_samples", "stores its samples in an odd way; save it as a TIFF of 16 bits"
+        )
+    black, white, notes = _range(samples[..., :count], numbers)
+    profile, said = _usable(numbers.profile, numbers.family)
+    notes += said
+    height, width = samples.shape[:2]
+    luma = np.empty((height, width), np.uint16)
+    alpha = np.empty((height, width), np.uint8) if _has_alpha(samples, numbers) else None
+    rows = max(1, BAND // max(1, width))
+    for top in range(0, height, rows):
+        part = samples[top : top + rows]
+        values = _unit(part[..., :count], black, white)
+        if numbers.inverted:
+            values = 1 - values
+        if alpha is not None:
+            clear = _unit(part[..., numbers.alpha], 0, _top(samples.dtype, numbers, white))
+            alpha[top : top + rows] = np.rint(clear * 255)
+            if numbers.premultiplied:
+                values = np.divide(
+                    values, clear[..., None], out=values, where=clear[..., None] > 0
+                ).clip(0, 1)
+        if profile:
+            values, profile, said = _transformed(values, profile, numbers.family)
+            notes += said
+        elif numbers.gamma:
+            values = srgb(values ** (1 / numbers.gamma))
+        luma[top : top + rows] = np.rint(_luma(values, numbers.family, bool(profile)) * TOP)
+    return luma, alpha, notes
+
+
+def _has_alpha(samples: np.ndarray, numbers: Numbers) -> bool:
+    return numbers.alpha is not None and numbers.alpha < samples.shape[2]
+
+
+def _top(kind: np.dtype, numbers: Numbers, white: float) -> float:
+    """White of transparency, which fills its container."""
+    if kind.kind == "f":
+        return white
+    return 2**numbers.bits - 1 if numbers.bits else np.iinfo(kind).max
+
+
+def _range(samples: np.ndarray, numbers: Numbers) -> tuple[float, float, list[str]]:
+    """Black and white of samples, and what was guessed."""
+    kind = samples.dtype
+    if kind.kind == "f":
+        return _float_range(samples, numbers)
+    lowest, largest = int(samples.min()), int(samples.max())
+    bits = numbers.bits or 8 * kind.itemsize
+    top = 2 ** (bits - (kind.kind == "i")) - 1
+    black, notes = 0, list[str]()
+    if numbers.white and largest <= numbers.white < top and _whole(numbers.white):
+        return min(lowest, 0), numbers.white, notes
+    if kind.kind == "i" and lowest < 0:
+        notes.append(f"has negative numbers; black was taken to be {-top - 1}, white {top}")
+        return -top - 1, top, notes
+    if bits > 16:  # programs that calculate leave the values of a smaller container in it
+        fitting = next(w for w in (255, TOP, 2**31 - 1, 2**32 - 1, 2**64) if largest <= w)
+        fitting = top if fitting > TOP else fitting
+        if fitting < top:
+            notes.append(f"stores {bits} bits; white was taken to be {fitting}")
+        return black, fitting, notes
+    if 0 < numbers.significant < bits and 0 < largest <= 2**numbers.significant - 1:
+        white = 2**numbers.significant - 1
+        notes.append(
+            f"has {numbers.significant} significant bits and no larger number; white was taken to "
+            f"be {white}"
+        )
+        return black, white, notes
+    if bits > 8 and 0 < largest * DIM <= top + DIM:
+        notes.append(
+            f"uses numbers up to {largest} of {top}, and is dark; if it should not be, stretch its "
+            "levels first"
+        )
+    return black, top, notes
+
+
+def _whole(white: float) -> bool:
+    """Whether a tag's largest value is that of a depth (4095), and not of this one picture."""
+    return white >= 1 and (int(white) + 1) & int(white) == 0
+
+
+def _float_range(samples: np.ndarray, numbers: Numbers) -> tuple[float, float, list[str]]:
+    if numbers.white and numbers.white > 0:
+        return 0, numbers.white, []
+    flat = samples.reshape(-1)
+    flat = flat[:: max(1, flat.size // SAMPLED)].astype(np.float64)
+    flat = flat[np.isfinite(flat) & (flat > 0)]
+    bright = float(np.percentile(flat, BRIGHT)) if flat.size else 0.0
+    white = next((w for w in FLOAT_WHITES if bright <= w * HIGHLIGHTS), FLOAT_WHITES[-1])
+    notes = [] if white == 1 else [f"stores floats; white was taken to be {white}"]
+    return 0, white, notes
+
+
+def _unit(values: np.ndarray, black: float, white: float) -> np.ndarray:
+    """Values as float32 in [0, 1]; no number counts as black."""
+    exact = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
+    if values.dtype.kind == "f":
+        exact = np.nan_to_num(exact, nan=0, posinf=white, neginf=0)
+    return ((exact - black) / (white - black)).clip(0, 1).astype(np.float32)
+
+
+def srgb(light: np.ndarray) -> np.ndarray:
+    """Linear light in [0, 1] with sRGB's curve (IEC 61966-2-1)."""
+    low = light <= 0.0031308
+    return np.where(low, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def _luma(values: np.ndarray, family: str, transformed: bool) -> np.ndarray:
+    """Luma of values in [0, 1], which a profile has brought to RGB or which mean what they say."""
+    if values.shape[2] == 1:
+        return values[..., 0]
+    if family == "cmyk" and not transformed:
+        values = (1 - values[..., :3]) * (1 - values[..., 3:])
+    if family == "lab":
+        return srgb(_light(values[..., 0] * 100))
+    return RED * values[..., 0] + GREEN * values[..., 1] + BLUE * values[..., 2]
+
+
+def _light(lightness: np.ndarray) -> np.ndarray:
+    """CIE L* in [0, 100] to linear light."""
+    low = lightness <= 8
+    return np.where(low, lightness / 903.3, ((lightness + 16) / 116) ** 3)
+
+
+def _usable(profile: bytes, family: str) -> tuple[bytes, list[str]]:
+    """A profile, if it is about samples of this family."""
+    if not profile or family == "lab":
+        return b"", []
+    signature = FAMILIES[family][0]
+    if profile[16:20] != signature:
+        space = profile[16:20].decode("ascii", "replace").strip()
+        return b"", [f"its colour profile is for {space or 'nothing known'}, and was not applied"]
+    return profile, []
+
+
+def _transformed(
+    values: np.ndarray, profile: bytes, family: str
+) -> tuple[np.ndarray, bytes, list[str]]:
+    """Values in sRGB; or as they were, without the profile and with a sentence."""
+    whole = np.rint(values * TOP).astype(np.uint16)
+    try:
+        if family == "grey":
+            return grey_table(profile)[whole], profile, []
+        rgb = _applied(whole, profile, FAMILIES[family][1])
+    except Exception as error:  # of a profile that is damaged
+        return values, b"", [f"its colour profile cannot be used ({reason(error)})"]
+    return rgb.astype(np.float32) / TOP, profile, []
+
+
+@lru_cache(maxsize=4)
+def grey_table(profile: bytes) -> np.ndarray:
+    """Luma in sRGB of all values of 16 bits that a profile of grey can have: float32 65536.
+
+    Raises:
+        Exception: the profile is damaged.
+    """
+    rgb = _applied(np.arange(TOP + 1, dtype=np.uint16)[None], profile, "gray", EXACT)
+    return (rgb.reshape(-1, 3) @ [RED, GREEN, BLUE] / TOP).astype(np.float32)
+
+
+def _applied(samples: np.ndarray, profile: bytes, space: str, flags: int = 0) -> np.ndarray:
+    """Samples, uint16, in sRGB."""
+    import imagecodecs  # when it is needed: it takes a third of a second
+
+    srgb = imagecodecs.cms_profile("srgb")
+    options: dict[str, Any] = {"colorspace": space, "outcolorspace": "rgb", "flags": flags}
+    return imagecodecs.cms_transform(samples, profile, srgb, outdtype="uint16", **options)

@@ -1,0 +1,121 @@
+"""Kinds of files, told by their first bytes: those that are no photograph that can be read, with
+what to do about each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import PhotoError
+
+HEAD = 512  # bytes that tell what a file is
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that is not read."""
+
+    refusal: Callable[[], PhotoError]  # what it is, and what to do
+
+
+RAW = Kind(
+    lambda: PhotoError("raw", "a camera's raw file; develop it and save it as TIFF or JPEG"),
+)
+LAYERS = Kind(
+    lambda: PhotoError("layers", "a document of Photoshop or GIMP; save it as TIFF or PNG"),
+)
+JXL = Kind(lambda: PhotoError("jpeg_xl", "a JPEG XL; convert it to PNG or JPEG"))
+PAGES = Kind(
+    lambda: PhotoError("pdf", "a PDF or DjVu; export its pictures as TIFF, PNG or JPEG"),
+)
+SCIENCE = Kind(
+    lambda: PhotoError(
+        "measurements", "a file of measurements or of light (EXR, DICOM); save it as 16-bit TIFF"
+    ),
+)
+DRAWING = Kind(lambda: PhotoError("drawing", "a drawing of lines, not pixels; export it as PNG"))
+RARE_JPEG = Kind(
+    lambda: PhotoError("rare_jpeg", "a JPEG XR or JPEG-LS; convert it to PNG or TIFF"),
+)
+POINTER = Kind(
+    lambda: PhotoError(
+        "pointer", "a place-holder of Git LFS; fetch the file itself with git lfs pull"
+    ),
+)
+WEB = Kind(lambda: PhotoError("web_page", "a web page; download the photograph itself"))
+FILM = Kind(lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"))
+DEBRIS = Kind(
+    lambda: PhotoError("system_file", "what a system keeps about a file; give the photograph")
+)
+ARCHIVE = Kind(
+    lambda: PhotoError("packed", "an archive or a document; take the photographs out of it")
+)
+
+STARTS: tuple[tuple[bytes, Kind], ...] = (
+    (b"8BPS", LAYERS),
+    (b"\xff\x0a", JXL),
+    (b"\0\0\0\x0cJXL ", JXL),
+    (b"%PDF", PAGES),
+    (b"%!PS", DRAWING),
+    (b"gimp xcf", LAYERS),
+    (b"FUJIFILMCCD-RAW", RAW),
+    (b"IIU\0", RAW),  # Panasonic
+    (b"IIRO", RAW),  # Olympus
+    (b"IIRS", RAW),
+    (b"MMOR", RAW),
+    (b"FOVb", RAW),  # Sigma
+    (b"\0MRM", RAW),  # Minolta
+    (b"v/1\x01", SCIENCE),
+    (b"#?RADIANCE", SCIENCE),
+    (b"#?RGBE", SCIENCE),
+    (b"SIMPLE  =", SCIENCE),
+    (b"\x89HDF", SCIENCE),
+    (b"AT&TFORM", PAGES),
+    (b"II\xbc", RARE_JPEG),
+    (b"\xff\xd8\xff\xf7", RARE_JPEG),
+    (b"\0\5\x16\7", DEBRIS),  # ._photo.jpg of macOS
+    (b"version https://git-lfs", POINTER),
+    (b"PK\3\4", ARCHIVE),
+    (b"Rar!", ARCHIVE),
+    (b"7z\xbc\xaf", ARCHIVE),
+    (b"\x1f\x8b", ARCHIVE),
+    (b"\xd0\xcf\x11\xe0", ARCHIVE),
+    (b"\x1aE\xdf\xa3", FILM),
+    (b"\0\0\1\xba", FILM),
+    (b"ID3", FILM),
+    (b"fLaC", FILM),
+    (b"OggS", FILM),
+)
+BOXES = {b"crx ": RAW, b"M4A ": FILM}  # brands of ISO's container; others may be HEIF or AVIF
+STILLS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
+JPEG_2000 = b"jp2 ", b"jpx ", b"jpm "
+
+
+def other_kind(head: bytes) -> Kind | None:
+    """What a file is if it is known not to be a photograph that can be read.
+
+    Args:
+        head: its first HEAD bytes.
+    """
+    for start, kind in STARTS:
+        if head.startswith(start):
+            return kind
+    if head[:4] in (b"II*\0", b"MM\0*") and head[8:10] == b"CR":
+        return RAW  # Canon
+    if head[128:132] == b"DICM":
+        return SCIENCE
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in BOXES:
+            return BOXES[brand]
+        size = min(int.from_bytes(head[:4], "big"), HEAD)
+        brands = {head[place : place + 4] for place in range(8, size, 4)}
+        return None if brands & {*STILLS, *JPEG_2000} else FILM
+    if head[4:8] in (b"moov", b"mdat", b"wide") or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+        return FILM
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return FILM
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return WEB
+    if text.startswith(b"<svg") or (text.startswith(b"<?xml") and b"<svg" in text):
+        return DRAWING
+    return None

@@ -1,0 +1,88 @@
+"""PNG: its chunks, what its numbers mean, and writing one of 16 bits."""
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from .depth import Numbers
+
+START = b"\x89PNG\r\n\x1a\n"
+LEVEL = 2  # of zlib, as for 8 bits
+ROWS = 1 << 22  # pixels that are packed at a time
+USUAL_GAMMA, NEAR = 0.45455, 0.02  # of sRGB, whose own curve is meant by it
+MAX_CHUNKS = 10_000  # that are looked at; programs write a few
+CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by type of colour, but for palettes
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Names of a PNG's chunks and what they hold; of pixels (IDAT), nothing."""
+    place = len(START)
+    for _ in range(MAX_CHUNKS):
+        head = data[place : place + 8]
+        if len(head) < 8:
+            return
+        size, name = struct.unpack(">I4s", head)
+        yield name, b"" if name == b"IDAT" else data[place + 8 : place + 8 + size]
+        place += size + 12
+
+
+def numbers(data: bytes) -> tuple[Numbers, int, bool]:
+    """What a PNG says of its samples; their bits; and whether Pillow's would be others."""
+    found = dict[bytes, bytes]()
+    for name, content in chunks(data):
+        if name == b"IDAT":
+            break
+        found.setdefault(name, content)
+    head = found.get(b"IHDR", b"")
+    bits, kind = (head[8], head[9]) if len(head) >= 10 else (8, 2)
+    gamma = int.from_bytes(found.get(b"gAMA", b"")[:4], "big") / 100_000
+    stated = {b"iCCP", b"sRGB", b"cICP"} & found.keys()  # which gAMA is only a stand-in for
+    if stated or abs(gamma - USUAL_GAMMA) < NEAR or not 0.1 <= gamma <= 10:
+        gamma = 0.0
+    significant = found.get(b"sBIT", b"")[: 3 if kind & 2 else 1]
+    few = max(significant, default=0)
+    few = few if few < bits and kind != 3 else 0
+    alpha = {4: 1, 6: 3}.get(kind)
+    family = "rgb" if kind & 2 else "grey"
+    meaning = Numbers(family, bits, significant=few, alpha=alpha, gamma=gamma)
+    return meaning, bits, bits == 16 or bool(gamma) or bool(few and bits == 8)
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk as it is stored."""
+    return (
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(content, zlib.crc32(name)))
+    )
+
+
+def with_chunks(data: bytes | memoryview, more: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A PNG with more chunks behind its header."""
+    start = len(START) + 12 + 13
+    return b"".join([data[:start], *(chunk(*one) for one in more), data[start:]])
+
+
+def encode_deep(samples: np.ndarray) -> bytes:
+    """A PNG of 16 bits.
+
+    Args:
+        samples: uint16 H×W×3, or 4 with transparency.
+    """
+    height, width, channels = samples.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    packer, parts = zlib.compressobj(LEVEL), [START, chunk(b"IHDR", head)]
+    above = np.zeros((1, 2 * width * channels), np.uint8)
+    rows = max(1, ROWS // width)
+    for top in range(0, height, rows):
+        band = samples[top : top + rows].astype(">u2").view(np.uint8).reshape(-1, above.shape[1])
+        lines = np.empty((len(band), 1 + band.shape[1]), np.uint8)
+        lines[:, 0] = 2  # filter "up": the difference from the row above
+        lines[:, 1:] = band - np.concatenate([above, band[:-1]])
+        above = band[-1:]
+        if packed := packer.compress(lines.tobytes()):
+            parts.append(chunk(b"IDAT", packed))
+    return b"".join([*parts, chunk(b"IDAT", packer.flush()), chunk(b"IEND", b"")])

@@ -1,0 +1,237 @@
+"""TIFF: which of its pictures is the photograph, and the samples of one that Pillow cannot give."""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from ..errors import PhotoError
+from . import exif
+from .depth import Numbers
+from .ifd import Directory, Tiff
+from .kinds import RAW
+from .metadata import Kept
+
+MAX_PAGES = 100  # that are looked at
+MAX_BYTES = 1_500_000_000  # of decoded samples: of the largest photograph with four of 16 bits
+SUB_IFDS, SUBFILE, OLD_SUBFILE, DNG_VERSION, CFA_PATTERN, PROFILE = (
+    330,
+    254,
+    255,
+    50706,
+    33422,
+    34675,
+)
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 256, 257, 258, 259, 262, 277, 284
+EXTRA, FORMAT, LARGEST, SMALLEST_LARGEST = 338, 339, 281, 341
+REDUCED, MASK, OLD_REDUCED = 1, 4, 2
+RAW_PHOTOMETRICS = (32803, 34892)  # a mosaic of colours, or its linear light
+FAMILIES = {0: "grey", 1: "grey", 2: "rgb", 5: "cmyk", 6: "rgb", 8: "lab", 9: "lab"}
+CHANNELS = {"grey": 1, "rgb": 3, "cmyk": 4, "lab": 3}
+NONE_OF_PILLOWS = (22610, 33003, 33004, 33005, 34712, 34887, 34892, 50002, 52546)
+STRIP, LEVEL = 1 << 20, 2  # bytes of a strip, and zlib's level, as for PNG
+LARGER = 2  # times per side a picture of the same shape has to be, for the first to be its copy
+
+
+@dataclass(frozen=True)
+class Page:
+    """The photograph in a TIFF."""
+
+    tiff: Tiff
+    directory: Directory
+    count: int  # pages that are none's smaller copy; at most MAX_PAGES
+    deep: bool  # its samples are none that Pillow gives as they are
+    first: bool  # it is what programs that know no others open
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, as stored."""
+        return _size(self.tiff, self.directory)
+
+
+def find_page(file: BinaryIO) -> Page:
+    """The photograph in a TIFF: its first picture that is no smaller copy of another.
+
+    Raises:
+        PhotoError: it is a camera's raw file.
+        ValueError: it is no TIFF, or has no picture.
+    """
+    tiff = Tiff(file)
+    mains = list(tiff.chain(MAX_PAGES))
+    every = [each for main in mains for each in (main, *_subs(tiff, main))]
+    for each in every:
+        raw = tiff.value(each, PHOTOMETRIC, 1) in RAW_PHOTOMETRICS
+        if raw or {DNG_VERSION, CFA_PATTERN} & each.entries.keys():
+            raise RAW.refusal()
+    pictures = [each for each in every if min(_size(tiff, each)) > 0]
+    full = [each for each in pictures if not _marked(tiff, each)]
+    if not pictures:
+        raise ValueError("no picture")
+    page = full[0] if full else max(pictures, key=lambda each: _size(tiff, each))
+    page = next((each for each in full if _is_copy(_size(tiff, page), _size(tiff, each))), page)
+    pages = [
+        each
+        for each in mains
+        if each in full and not _is_copy(_size(tiff, each), _size(tiff, page))
+    ]
+    return Page(tiff, page, max(1, len(pages)), _is_deep(tiff, page), page.place == tiff.first)
+
+
+def _subs(tiff: Tiff, directory: Directory) -> list[Directory]:
+    found = []
+    for place in tiff.values(directory, SUB_IFDS)[:16]:
+        try:
+            found.append(tiff.directory(int(place)))
+        except ValueError:
+            continue
+    return found
+
+
+def _size(tiff: Tiff, directory: Directory) -> tuple[int, int]:
+    return tiff.value(directory, WIDTH), tiff.value(directory, HEIGHT)
+
+
+def _marked(tiff: Tiff, directory: Directory) -> bool:
+    """Whether a picture says that it is a smaller copy or a mask."""
+    old = tiff.value(directory, OLD_SUBFILE) == OLD_REDUCED
+    mask = tiff.value(directory, PHOTOMETRIC) == 4
+    return old or mask or bool(tiff.value(directory, SUBFILE) & (REDUCED | MASK))
+
+
+def _is_copy(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether a picture of this size looks like a smaller copy of another."""
+    across, down = other[0] / size[0], other[1] / size[1]
+    return min(across, down) >= LARGER and abs(across / down - 1) < 0.02
+
+
+def _is_deep(tiff: Tiff, directory: Directory) -> bool:
+    bits, formats = tiff.values(directory, BITS) or (1,), tiff.values(directory, FORMAT) or (1,)
+    if max(bits) > 8 or not {*formats} <= {1, 4}:
+        return True
+    if tiff.value(directory, COMPRESSION, 1) in NONE_OF_PILLOWS:
+        return True
+    white = _white(tiff, directory)
+    return max(bits) == 8 and white is not None and 0 < white < 255 and (white + 1) & white == 0
+
+
+def _white(tiff: Tiff, directory: Directory) -> int | None:
+    for tag in (LARGEST, SMALLEST_LARGEST):
+        found = tiff.values(directory, tag)
+        if found and 0 < found[0] < 2**64:
+            return int(found[0])
+    return None
+
+
+def samples(page: Page) -> tuple[np.ndarray, Numbers]:
+    """Samples of a page, H×W×C, and what they mean.
+
+    Raises:
+        PhotoError: it is too large, or odd.
+        Exception: whatever tifffile raises of damaged files.
+    """
+    from tifffile import TiffFile, TiffPage  # when it is needed: it takes a third of a second
+
+    tiff, directory = page.tiff, page.directory
+    photometric = tiff.value(directory, PHOTOMETRIC, 1)
+    family = FAMILIES.get(photometric, "")
+    bits = tiff.values(directory, BITS) or (1,)
+    if not family or len({*bits}) != 1 or tiff.value(directory, 32997, 1) > 1:
+        raise PhotoError(
+            "odd_samples", "stores its samples in an odd way; save it as a TIFF of 16 bits"
+        )
+    channels = tiff.value(directory, SAMPLES, 1)
+    width, height = page.size
+    if width * height * channels * -(-int(bits[0]) // 8) > MAX_BYTES:
+        raise PhotoError(
+            "too_many_bytes", "needs too much memory; save it with 16 bits, or smaller"
+        )
+    tiff.file.seek(0)
+    with TiffFile(tiff.file) as opened:
+        opened.filehandle.seek(directory.place)
+        found = TiffPage(opened, index=0)
+        values = found.asarray()
+    if tiff.value(directory, PLANAR, 1) == 2 and values.ndim == 3:
+        values = np.moveaxis(values, 0, 2)
+    values = values.reshape(height, width, -1)
+    extra = [int(kind) for kind in tiff.values(directory, EXTRA)]
+    place = next((index for index, kind in enumerate(extra) if kind in (1, 2)), None)
+    profile = directory.entries.get(PROFILE)
+    return values, Numbers(
+        family=family,
+        bits=int(bits[0]) if values.dtype.kind != "f" else 0,
+        white=_white(tiff, directory),
+        inverted=photometric == 0,
+        alpha=None if place is None else CHANNELS[family] + place,
+        premultiplied=place is not None and extra[place] == 1,
+        profile=tiff.raw(profile) if profile else b"",
+    )
+
+
+def encode(samples: np.ndarray, found: Kept, dpi: tuple[float, float] | None) -> bytes:
+    """A TIFF, packed with deflate, that begins with its block of EXIF, whose tags become its own.
+
+    What points into the block (notes of cameras, other directories) so stays valid.
+
+    Args:
+        samples: uint8 or uint16 H×W×3, or 4 with transparency.
+        found: metadata.
+        dpi: resolution.
+    """
+    block, end = found.exif, ">" if found.exif[:2] == b"MM" else "<"
+    height, width, channels = samples.shape
+    bits = 8 * samples.dtype.itemsize
+    rows = max(1, STRIP // (width * channels * samples.dtype.itemsize))
+    start = block + bytes(len(block) % 2) if block else exif.HEADER[end] + bytes(4)
+    parts, places, sizes = [start], list[int](), list[int]()
+    place = len(start)
+    for top in range(0, height, rows):
+        strip = samples[top : top + rows].copy()
+        strip[:, 1:] -= samples[top : top + rows, :-1]  # predictor 2
+        packed = zlib.compress(strip.astype(f"{end}u{samples.dtype.itemsize}").tobytes(), LEVEL)
+        packed += bytes(len(packed) % 2)
+        parts.append(packed)
+        places.append(place)
+        sizes.append(len(packed))
+        place += len(packed)
+
+    def short(tag: int, *values: int) -> exif.Value:
+        return tag, 3, len(values), struct.pack(f"{end}{len(values)}H", *values)
+
+    def long(tag: int, *values: int) -> exif.Value:
+        return tag, 4, len(values), struct.pack(f"{end}{len(values)}I", *values)
+
+    own = [
+        long(WIDTH, width), long(HEIGHT, height), short(BITS, *[bits] * channels),
+        short(COMPRESSION, 8), short(PHOTOMETRIC, 2), long(273, *places), short(SAMPLES, channels),
+        long(278, rows), long(279, *sizes), short(PLANAR, 1), short(317, 2),
+        (exif.XMP, 1, len(found.xmp), found.xmp),
+    ]  # fmt: skip
+    if channels == 4:
+        own.append(short(EXTRA, 2))
+    for tag, raw in (
+        (exif.IPTC, found.iptc),
+        (exif.PHOTOSHOP, found.resources),
+        (PROFILE, found.profile),
+    ):
+        if raw:
+            own.append((tag, 7, len(raw), raw))
+    if dpi:
+        whole = [min(round(side * 1000), 2**32 - 1) for side in dpi]
+        own += [
+            (tag, 5, 1, struct.pack(f"{end}II", n, 1000))
+            for tag, n in zip((282, 283), whole, strict=True)
+        ]
+        own.append(short(296, 2))
+    tags = {tag for tag, *_ in own} | exif.STRUCTURE
+    kept = list[bytes]()
+    if block:
+        tiff = Tiff(io.BytesIO(block))
+        entries = tiff.directory(tiff.first).entries
+        kept = [block[e.place : e.place + 12] for tag, e in entries.items() if tag not in tags]
+    made = exif.directory(own, place, end, kept)
+    data = bytearray(b"".join([*parts, made]))
+    data[4:8] = struct.pack(f"{end}I", place)
+    return bytes(data)
