@@ -5,7 +5,9 @@ A data set holds them as files in folders, or as Parquet files with a column of 
 """
 
 import re
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow.parquet
 from huggingface_hub import snapshot_download
@@ -53,6 +55,10 @@ def dataset_folder(source: str, folder: Path) -> Path:
     return folder
 
 
+def _write(data: bytes, file: BinaryIO) -> None:
+    file.write(data)
+
+
 def _unpack(table: Path, folder: Path) -> None:
     """Write the images of a Parquet file into a folder, named by their paths or else their rows."""
     try:
@@ -69,7 +75,7 @@ def _unpack(table: Path, folder: Path) -> None:
             for value in batch.column(0).to_pylist():
                 if value and (data := value["bytes"]):
                     name = Path(value.get("path") or "image").name
-                    write_atomically(folder / f"{row:06}-{name}", lambda f, d=data: f.write(d))
+                    write_atomically(folder / f"{row:06}-{name}", partial(_write, data))
                 row += 1
     except (OSError, ValueError) as error:
         raise TrainingError(f"{table.name} cannot be read ({error}); fetch it again") from error
