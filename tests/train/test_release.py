@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from colouriser import Colouriser, ModelError
+from colouriser import Colouriser, Generator, ModelError
 from colouriser.__main__ import program
 from colouriser.hub import BUNDLED, CONFIG, LARGEST, WEIGHTS
 from colouriser.live import Live
@@ -341,12 +341,16 @@ def spoil(run: Path, folder: Path, how: str) -> tuple[str, ...]:
     if how == "missing file":
         return (CONFIG,)
     if how == "NaN output":
-        weights["encoder.bn1.running_var"] = -torch.ones(64)
+        weights["encoder.bn1.running_var"] = -torch.ones_like(weights["encoder.bn1.running_var"])
     elif how == "NaN weights":
         weights["head.bias"] = torch.tensor([float("nan"), 0.0])
     elif how == "grey output":
         weights["head.weight"] = torch.zeros_like(weights["head.weight"])
         weights["head.bias"] = torch.zeros_like(weights["head.bias"])
+        weights["palette.2.weight"] = torch.zeros_like(weights["palette.2.weight"])
+        grey = Generator().cells.norm(dim=1).argmin()  # is the palette's mean, too
+        weights["palette.2.bias"] = torch.full_like(weights["palette.2.bias"], -100.0)
+        weights["palette.2.bias"][grey] = 100.0
     elif how == "no safetensors":
         (folder / WEIGHTS).write_bytes(b"\x80\x04pickle")
         return WEIGHTS, CONFIG
