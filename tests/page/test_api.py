@@ -108,7 +108,7 @@ def test_settings_of_an_endpoint(client: Client, cat: Image.Image, tmp_path: Pat
     ("name", "content", "message"),
     [
         ("broken.jpg", b"no image", r"broken\.jpg: not an image that can be read; use"),
-        ("empty.png", b"", r"empty\.png: not an image"),
+        ("empty.png", b"", r"empty\.png: an empty file"),
     ],
 )
 def test_errors_are_messages(
