@@ -17,6 +17,7 @@ from tqdm import tqdm
 from . import settings
 from .batch import MOST_THREADS, groups, overlapped, plan
 from .errors import ColouriserError, ModelError, PhotoError, SettingError
+from .film.command import film
 from .photo import Photo, mark, read, read_picture, to_colour, write
 
 Model = Annotated[
@@ -255,6 +256,9 @@ def page(
     except ModuleNotFoundError as error:
         raise _not_installed(error, "page") from error
     serve(model)
+
+
+program.command()(film)
 
 
 def _not_installed(error: ModuleNotFoundError, extra: str) -> typer.Exit:
