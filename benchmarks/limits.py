@@ -18,7 +18,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from colouriser import colour, guide
-from train.measure.evaluate import photographs, table
+from train.measure.evaluate import squares, table
 from train.measure.metrics import Metrics
 from train.recipes import RECIPES
 from train.run import Run
@@ -35,8 +35,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = RECIPES["cpu"]
     run = Run(options.run)
-    names = [p.name for p in run.pairs(options.split) if options.set in (None, p.set)]
-    truths = photographs(run, names, recipe.stored_size)
+    rows = [r for r in run.photographs.of(options.split) if options.set in (None, r.set)]
+    truths = squares(run.photographs, rows, recipe.stored_size)
     metrics = Metrics(truths, recipe.metrics)
     made: dict[str, Sequence[Image.Image]] = {
         "grey": [t.convert("L").convert("RGB") for t in truths],

@@ -38,7 +38,9 @@ from .settings import shown
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LARGEST = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
-BEFORE = {"hints": False, "palette": 0, "mean": 0.0, "even": None}  # where a config is silent
+OLDER = {"attention": False, "hints": False, "palette": 0, "mean": 0.0}  # where a config is silent
+DROPPED_FIELD, DROPPED_WEIGHTS = "even", ("evenness.weight", "evenness.bias")  # of older weights: a
+# mixture that flattened what was not like its own photographs
 COMMIT = re.compile("[0-9a-f]{40}")
 REVISION = re.compile(r"[\w./+-]{0,250}")  # what git allows and people use
 
@@ -227,6 +229,8 @@ def load(found: Found) -> Generator:
     generator = Generator(_read_config(found))
     with _usable(found, WEIGHTS):
         state = load_file(found.folder / WEIGHTS)
+        for name in DROPPED_WEIGHTS:
+            state.pop(name, None)
         kinds = generator.state_dict()
         for name, value in state.items():
             if name in kinds and value.is_floating_point() != kinds[name].is_floating_point():
@@ -241,10 +245,9 @@ def _read_config(found: Found) -> GeneratorConfig:
     with _usable(found, CONFIG):
         if (found.folder / CONFIG).stat().st_size > LARGEST[CONFIG]:
             raise ValueError(f"{CONFIG} is larger than {LARGEST[CONFIG]} bytes")
-        fields = BEFORE | json.loads((found.folder / CONFIG).read_text())
-        for name in ("decoder", "even"):  # JSON has no tuples
-            fields[name] = None if fields[name] is None else tuple(fields[name])
-        return GeneratorConfig(**fields)
+        fields = OLDER | json.loads((found.folder / CONFIG).read_text())
+        fields.pop(DROPPED_FIELD, None)
+        return GeneratorConfig(**fields | {"decoder": tuple(fields["decoder"])})  # JSON has none
 
 
 @contextmanager

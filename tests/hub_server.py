@@ -3,8 +3,8 @@
     hub = Hub(folder, port)
     with hub.running(): ...
 
-Repositories (models and Spaces) are on disk, private or public; files above a size or of a binary
-kind travel as LFS. `hub.fault(...)` makes requests fail the ways networks and servers do.
+Repositories (models, data sets and Spaces) are on disk, private or public; files of a binary kind
+travel as LFS. `hub.fault(...)` makes requests fail the ways networks and servers do.
 """
 
 import asyncio
@@ -189,7 +189,8 @@ def _app(hub: Hub) -> FastAPI:
 
     @app.post("/{path:path}.git/info/lfs/objects/batch")
     async def batch(path: str, request: Request) -> Any:
-        kind = "spaces" if path.startswith("spaces/") else "models"
+        first = path.partition("/")[0]
+        kind = first if first in ("spaces", "datasets") else "models"
         writable(request, kind, *path.split("/")[-2:])
         objects = []
         for entry in (await request.json())["objects"]:
@@ -313,9 +314,17 @@ def _app(hub: Hub) -> FastAPI:
             entries.append(entry)
         return entries
 
-    @app.api_route("/{owner}/{name}/resolve/{revision}/{path:path}", methods=["GET", "HEAD"])
-    def download(owner: str, name: str, revision: str, path: str, request: Request) -> Response:
-        state = readable(request, "models", f"{owner}/{name}")
+    resolved = "/{owner}/{name}/resolve/{revision}/{path:path}"
+
+    @app.api_route("/datasets" + resolved, methods=["GET", "HEAD"])
+    def dataset(owner: str, name: str, revision: str, path: str, request: Request) -> Response:
+        return download(owner, name, revision, path, request, "datasets")
+
+    @app.api_route(resolved, methods=["GET", "HEAD"])
+    def download(
+        owner: str, name: str, revision: str, path: str, request: Request, kind: str = "models"
+    ) -> Response:
+        state = readable(request, kind, f"{owner}/{name}")
         commit = resolve(state, revision)
         file = state["commits"][commit].get(path)
         if file is None:

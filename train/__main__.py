@@ -1,6 +1,6 @@
 """Train a generator and publish it: `python -m train STEP`, `python -m train STEP --help`.
 
-    prepare     photographs -> pairs of greyscale and colour, with splits
+    prepare     photographs -> bytes at their stored size, with splits
     generator   stage 1: pixel loss, from ImageNet weights
     critic      stage 2: tell generated photographs from real ones
     gan         stage 3: both against each other
@@ -22,11 +22,13 @@ from pathlib import Path
 
 from colouriser import ColouriserError
 
+from .errors import TrainingError
 from .recipes import RECIPES, Recipe
-from .run import Run, TrainingError
+from .run import Run
 
 log = logging.getLogger(__name__)
 
+SCHEME = "hf://datasets/"  # of a data set on the Hub
 STEPS = ("prepare", "generator", "critic", "gan", "evaluate", "figures")
 
 
@@ -63,17 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    # Imported here: a typing error on the command line should not wait for torch.
-    from .stages.distributed import choose_gpu, is_only
-
     recipe = RECIPES[options.recipe]
     run = Run(options.run or Path("runs") / recipe.name)
-    if options.source and Run(Path(options.source)).pairs_csv.exists():
+    if options.source and Run(Path(options.source)).is_prepared:
         run, options.source = Run(Path(options.source)), None
-    choose_gpu()
-    if not is_only() and options.step not in ("generator", "critic", "gan"):
-        raise TrainingError(f"{options.step} runs in one process; start it alone")
-    run.check_recipe(recipe)
+    recipe = run.recipe(recipe)
     for step in STEPS if options.step == "all" else [options.step]:
         with run.recorded(step, recipe, **_notes(step, options)):
             _run_step(step, options, recipe, run)
@@ -84,7 +80,8 @@ def _notes(step: str, options: argparse.Namespace) -> dict[str, object]:
     if step == "prepare":
         from .data.prepare import PETS
 
-        return {"photographs": [path.resolve().name for path in options.images] or [PETS]}
+        names = [s if s.startswith(SCHEME) else Path(s).resolve().name for s in options.images]
+        return {"photographs": names or [PETS]}
     if step == "generator" and options.start:
         start = Path(options.start)
         return {"start": start.resolve().name if start.exists() else options.start}
@@ -95,7 +92,8 @@ def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Run) 
     if step == "prepare":
         from .data.prepare import prepare
 
-        prepare(recipe, run, options.images, options.splits, options.apart)
+        folders = [_image_folder(source, run) for source in options.images]
+        prepare(recipe, run, folders, options.splits, options.apart)
     elif step == "generator":
         from .stages.generator import train_generator
 
@@ -103,22 +101,32 @@ def _run_step(step: str, options: argparse.Namespace, recipe: Recipe, run: Run) 
     elif step == "critic":
         from .stages.critic import train_critic
 
-        train_critic(recipe, run, options.encoder_weights)
+        train_critic(recipe, run, options.eyes_weights)
     elif step == "gan":
         from .stages.gan import train_gan
 
-        train_gan(recipe, run, options.encoder_weights)
+        train_gan(recipe, run, options.eyes_weights)
     elif step == "evaluate":
         from .measure.evaluate import evaluate
 
         others = dict(_name_and_folder(text) for text in options.compare)
-        path = evaluate(recipe, run, options.split, options.source, others)
+        path = evaluate(
+            recipe, run, options.split, options.source, others, options.degraded, options.sets
+        )
         log.info("%s\n%s", path, path.read_text())
     else:
         from .measure.figures import figures
 
         for path in figures(recipe, run, options.split, options.set):
             log.info("%s", path)
+
+
+def _image_folder(source: str, run: Run) -> Path:
+    if not source.startswith(SCHEME) or run.is_prepared:
+        return Path(source)
+    from .data.hub_images import dataset_folder
+
+    return dataset_folder(source, run.folder / "images" / source.removeprefix(SCHEME))
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -194,10 +202,11 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
     if step in ("prepare", "all"):
         parser.add_argument(
             "--images",
-            type=Path,
             nargs="+",
             default=[],
-            help="folders of photographs; the Oxford-IIIT Pet Dataset is downloaded unless given",
+            metavar="FOLDER",
+            help="folders of photographs, or data sets on the Hub (hf://datasets/OWNER/NAME); the "
+            "Oxford-IIIT Pet Dataset is downloaded unless given",
         )
         parser.add_argument(
             "--splits",
@@ -214,11 +223,19 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
             metavar="SOURCE",
             help="sources in those files whose photographs are measured in a table of their own",
         )
-    if step in ("generator", "critic", "gan", "all"):
+    if step in ("generator", "all"):
         parser.add_argument(
             "--encoder-weights",
             type=Path,
-            help="torchvision's ImageNet weights of the encoder (.pth); downloaded unless given",
+            help="ImageNet weights of the encoder (safetensors, with timm's or torchvision's "
+            "names); downloaded unless given",
+        )
+    if step in ("critic", "gan", "all"):
+        parser.add_argument(
+            "--eyes-weights",
+            type=Path,
+            help="ImageNet weights of EfficientNet-Lite0 (safetensors, with timm's names), through "
+            "which losses and the critic look; downloaded unless given",
         )
     if step in ("generator", "all"):
         parser.add_argument(
@@ -242,7 +259,17 @@ def _training_options(parser: argparse.ArgumentParser, step: str) -> None:
             nargs="+",
             default=[],
             metavar="NAME=FOLDER",
-            help="what other tools made of the photographs in RUN/grey, as further rows",
+            help="what other tools made of the same photographs (NAME.png each), as further rows",
+        )
+        parser.add_argument(
+            "--degraded",
+            nargs="+",
+            default=[],
+            metavar="SET",
+            help="sets that are also measured degraded, as scans are",
+        )
+        parser.add_argument(
+            "--sets", nargs="+", default=[], metavar="SET", help="measure these sets alone"
         )
 
 

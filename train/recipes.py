@@ -1,6 +1,10 @@
 """Named training recipes: everything that decides the result, but for the photographs."""
 
+import dataclasses
+import types
+import typing
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from colouriser import GeneratorConfig
 
@@ -17,19 +21,17 @@ class Recipe:
     seed: int = 42
     sample: int | None = None  # at most so many photographs; all of them unless given
     stored_size: int = 256  # shorter side of the prepared photographs; the size of the metrics
-    batch: int = 16  # fits any machine; larger ones learn less per photograph on few photographs
-    workers: int = 1  # processes that decode photographs; two cores have none to spare for more
-    resident: bool = False  # photographs in the device's memory, where crops are cut too: for GPUs,
-    # which learn faster than processors decode (data/resident.py); with several processes never
-    rounds: int = 1  # how often an epoch shows the photographs, if they are resident
+    batch: int = 24  # fits any machine; larger ones learn less per photograph
+    epoch_crops: int | None = None  # crops of an epoch; as many as photographs unless given
     smallest_crop: float = 0.5  # share of a photograph; smaller ones show fur without the animal
-    aged: float = 0.4  # share of grey photographs that are worn (data/aging.py)
-    bfloat16: bool = True  # two to three times the speed, where the processor has it
+    degraded: float = 0.4  # share of crops whose luma is worn as old photographs are
+    printed: float = 0.1  # share that is set into a print, or is a paper without any photograph
+    bfloat16: bool = True  # half as fast again or more, where the processor has it
 
-    generator_epochs: int = 11
-    small_epochs: int = 5  # of them, on small crops
+    generator_epochs: int = 12
+    small_epochs: int = 9  # of them, on small crops
     small_size: int = 128  # crops: twice as many in the same time, and most of what there is to see
-    generator_size: int = 192  # crops of the other epochs: where things end
+    generator_size: int = 160  # crops of the other epochs: where things end
     pixel_loss: str = "psnr"  # or "mse"; mse is ruled by the few very colourful photographs
     palette_weight: float = 0.5  # of the palette's cross-entropy, about 3; of psnr, for a decibel
     rarity: float = 0.9  # 1: all colours count alike; toward 0 rare ones more, at the cost of grey
@@ -39,35 +41,27 @@ class Recipe:
     cool_down: float = 0.55  # share of the steps in which rates fall
     generator_average: float = 0.998  # of the weights over the steps: about the last 500
 
-    critic: str = "features"  # of ImageNet (stages/critic.py); or "pixels", the original's
-    critic_size: int = 192
+    critic: str = "features"  # of a frozen ImageNet network; or "pixels", the original's
+    critic_size: int = 128
     critic_epochs: int = 1  # a short head start: a critic that is always right teaches nothing
-    critic_rate: float = 2e-4
+    critic_rate: float = 5e-4
     fakes: int | None = 1500  # generated training photographs for it; all unless given
     real_label: float = 0.9  # one-sided label smoothing (Salimans et al. 2016)
 
-    gan_size: int = 192
-    gan_batch: int = 16  # photographs; stage 2 shows as many real ones and as many generated
-    gan_mix: tuple[float, float] = (0.45, 0.7)  # factors on head and palette's mean in what it is
-    # about (colouriser/generator.py): so it begins with the better of both (docs/results.md)
-    gan_epochs: int = 3
-    gan_rate: float = 1e-4  # of the generator's decoder; its encoder gets encoder_share of it
+    gan_epochs: int = 4
+    gan_small_epochs: int = 3  # on small crops, as in stage 1
+    gan_small_size: int = 128
+    gan_size: int = 160
+    gan_rate: float = 3e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 1e-3  # faster than its pupil, or it is fooled within an epoch
     pixel_weight: float = 1.0  # of the pixel loss; of psnr, for a decibel
-    perceptual_weight: float = 2.0  # of a distance of about 0.8 (stages/features.py)
-    vividness_weight: float = 4.0  # of the relative difference in colourfulness, about 0.15: above
-    # what a decibel weighs, colour that is right costs (docs/results.md)
-    critic_weight: float = 0.3  # of the adversarial loss, about 1; with more, errors that it likes
-    # cost too little (docs/results.md)
-    generator_turn: int = 2  # steps; the same colours with a better KID than 1 (docs/results.md)
-    critic_turn: int = 1  # steps of the critic at most, between two of the generator
-    critic_threshold: float = 0.0  # its turn ends before when its loss is below; chance is 0.69
-    gan_average: float = 0.995  # of the generator's weights over its steps: about an epoch of them
-    # Factors on the head that the GAN left and on the palette's mean (stages/blend.py):
-    detailed: tuple[float, float] = (1.36, 0.61)  # in photographs that need detail, as fur does
-    even: tuple[float, float] | None = (0.35, 1.04)  # where detail does harm: it stains
-    even_steps: int = 400  # each a batch, to tell sets apart: half of our photographs, once
-    even_rate: float = 2e-2  # of a single linear layer
+    perceptual_weight: float = 2.0  # of a distance of about 0.8 (stages/eyes.py)
+    recognition_weight: float = 1.0  # of what a classifier takes it for, against the truth
+    vividness_weight: float = 4.0  # of the relative difference in colourfulness, about 0.15
+    critic_weight: float = 0.3  # of the adversarial loss, about 1; more, and errors cost too little
+    critic_threshold: float | None = None  # None: both networks learn from each batch; otherwise
+    # they take turns, and the critic's ends when its loss is below; chance is 0.69
+    gan_average: float = 0.998  # of the generator's weights over its steps
 
     metrics: tuple[str, ...] = (
         "psnr",
@@ -76,6 +70,7 @@ class Recipe:
         "fid",
         "kid",
         "colourfulness",
+        "recognition",
         "agreement",
         "stains",
     )
@@ -85,8 +80,8 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        # Two CPU cores, a night.
-        Recipe("cpu"),
+        # Two CPU cores, three hours.
+        Recipe("cpu", epoch_crops=6_000),  # an epoch of minutes: what is killed loses little
         # From a trained model (--start), to go on or on photographs of another kind.
         Recipe(
             "finetune",
@@ -94,60 +89,56 @@ RECIPES = {
             small_epochs=0,
             generator_rate=5e-4,  # half: what is known should not be lost
         ),
-        # One GPU with 24 GB and 16 cores: some minutes (docs/training.md says what of it was run).
+        # One GPU with 24 GB.
         Recipe(
             "gpu",
             batch=128,  # a GPU waits for Python with less
-            workers=16,
-            resident=True,
-            rounds=3,  # what is measured after an epoch takes half as long as a round
-            generator_epochs=6,  # 18 rounds; of 72, those from the 13th on taught the photographs
-            # by heart: on others PSNR fell (docs/results.md)
-            small_epochs=3,
+            generator_epochs=18,
+            small_epochs=10,
             small_size=160,
             generator_size=224,
             generator_rate=2e-3,  # for the larger batch
-            gan_batch=64,
+            gan_small_size=160,
             gan_size=224,
-            gan_rate=1.5e-4,
-            gan_critic_rate=1.5e-3,
         ),
         # The original project's schedule and kind of critic, to compare with.
         Recipe(
             "reference",
-            aged=0.0,
-            model=GeneratorConfig(hints=False, palette=0),
+            degraded=0.0,
+            printed=0.0,
+            model=GeneratorConfig(
+                encoder="resnet18", attention=False, hints=False, palette=0, mean=0.0
+            ),
+            batch=16,
             generator_epochs=2,
             small_epochs=0,
             pixel_loss="mse",
             generator_average=0.0,  # the weights of the last step
             critic="pixels",
+            critic_size=192,
             critic_epochs=6,
+            critic_rate=2e-4,
             fakes=None,
             real_label=1.0,
             gan_epochs=10,
-            gan_mix=(1.0, 0.0),  # it has no palette
+            gan_small_epochs=0,
+            gan_size=192,
             gan_rate=2e-4,
             gan_critic_rate=2e-4,
             perceptual_weight=0.0,
+            recognition_weight=0.0,
             vividness_weight=0.0,
             critic_weight=1.0,
-            generator_turn=1,
-            critic_turn=1000,  # no bound
             critic_threshold=0.65,  # fastai's examples' value
             gan_average=0.0,  # the weights of the last step
-            detailed=(1.0, 0.0),
-            even=None,
         ),
         # A handful of photographs, about a minute: shows that the chain works, not a good colour.
         Recipe(
             "smoke",
-            model=GeneratorConfig(decoder=(32, 32, 16, 16)),
+            model=GeneratorConfig(encoder="efficientnet_lite0", decoder=(32, 32, 16, 16)),
             imagenet=False,  # no download
             stored_size=96,
             batch=4,
-            gan_batch=4,
-            workers=0,  # starting a process takes longer than decoding
             bfloat16=False,
             generator_size=64,
             small_size=48,
@@ -157,12 +148,54 @@ RECIPES = {
             gan_average=0.5,
             critic="pixels",  # no download
             critic_size=64,
+            gan_small_epochs=1,
+            gan_small_size=48,
             gan_size=64,
             gan_epochs=2,
             perceptual_weight=0.0,  # no download
-            even_steps=10,
+            recognition_weight=0.0,
             metrics=("psnr", "ssim", "colourfulness"),  # these need no downloaded networks
             watched=4,
         ),
     )
 }
+
+T = TypeVar("T")
+
+
+def from_fields(default: T, fields: dict[str, Any]) -> tuple[T, list[str], list[str]]:
+    """A dataclass from recorded fields, with those of a default where none is recorded.
+
+    Returns:
+        It, the names of recorded fields that it does not know, and of those that were not recorded.
+
+    Raises:
+        TypeError: a value is of another kind.
+    """
+    known = {field.name for field in dataclasses.fields(default)}  # type: ignore[arg-type]
+    kinds = typing.get_type_hints(type(default))
+    unknown, missing = sorted(fields.keys() - known), sorted(known - fields.keys())
+    values: dict[str, Any] = {}
+    for name in known & fields.keys():
+        own, value = getattr(default, name), fields[name]
+        if dataclasses.is_dataclass(own):
+            if not isinstance(value, dict):
+                raise TypeError(f"{name} is no object")
+            value, more_unknown, more_missing = from_fields(own, value)
+            unknown += [f"{name}.{n}" for n in more_unknown]
+            missing += [f"{name}.{n}" for n in more_missing]
+        elif isinstance(own, tuple) and isinstance(value, list):
+            value = tuple(value)  # JSON has no tuples
+        if not _is_a(value, kinds[name]):
+            raise TypeError(f"{name} cannot be {value!r}")
+        values[name] = value
+    return dataclasses.replace(default, **values), unknown, missing  # type: ignore[type-var]
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    if isinstance(kind, types.UnionType):
+        return any(_is_a(value, one) for one in typing.get_args(kind))
+    kind = typing.get_origin(kind) or kind
+    if kind is float:
+        return type(value) in (int, float)
+    return type(value) is kind

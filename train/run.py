@@ -1,11 +1,12 @@
 """A run: a folder that holds all of one training, where everything lies in it, and its record.
 
-colour/NAME.jpg grey/NAME.png pairs.csv skipped.csv    the photographs (train/data/prepare.py)
-recipe.json record.json                                what it was made with
-generator/ critic/ gan/                                a stage each: history.csv, samples/,
-                                                       checkpoint.safetensors, and weights
-fakes/NAME.png                                         the generator's outputs, for the critic
-evaluation/ figures/ publish/                          what came out
+photographs.bin photographs.csv                the photographs (train/data/prepare.py)
+skipped.csv sources.csv                        which were of no use; where they are from
+recipe.json record.json                        what it was made with
+generator/ critic/ gan/                        a stage each: history.csv, samples/,
+                                               checkpoint.safetensors, and weights
+fakes/                                         the generator's photographs, for the critic
+evaluation/ figures/ publish/                  what came out
 """
 
 import csv
@@ -13,47 +14,34 @@ import dataclasses
 import hashlib
 import io
 import json
+import logging
 import os
 import platform
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from fastai.torch_core import rank_distrib
 
 from colouriser import ColouriserError
 from colouriser.errors import reason
 from colouriser.files import write_atomically
 from colouriser.hub import WEIGHTS
 
-from .recipes import Recipe
+from .data.photographs import Photographs
+from .errors import TrainingError
+from .recipes import Recipe, from_fields
+
+log = logging.getLogger(__name__)
 
 PACKAGES = ("torch", "torchvision", "fastai", "torchmetrics", "torch-fidelity", "numpy", "pillow")
 SPLITS = ("train", "valid", "test")
-T = TypeVar("T")
-
-
-class TrainingError(ColouriserError):
-    """A step of the training cannot go on."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__("training", "{text}", text=sentence)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A photograph of a run: RUN/colour/NAME.jpg and RUN/grey/NAME.png."""
-
-    name: str
-    split: str  # train, valid or test
-    set: str  # which table of the evaluation it belongs to
-    weight: float  # how often it is seen in training, relative to others
 
 
 @dataclass(frozen=True)
@@ -62,47 +50,22 @@ class Run:
 
     folder: Path
 
-    # The photographs
-
-    @property
-    def pairs_csv(self) -> Path:
-        return self.folder / "pairs.csv"
-
-    def colour(self, name: str) -> Path:
-        return self.folder / "colour" / f"{name}.jpg"
-
-    def grey(self, name: str) -> Path:
-        return self.folder / "grey" / f"{name}.png"
-
-    def pairs(self, split: str) -> list[Pair]:
-        """A split's photographs, sorted by name.
+    @cached_property
+    def photographs(self) -> Photographs:
+        """The run's photographs.
 
         Raises:
-            TrainingError: the run has not been prepared, the split is empty, or the list is
-                damaged.
+            TrainingError: the run has not been prepared, or is damaged.
         """
-        if not self.pairs_csv.exists():
-            raise TrainingError(f"{self.folder} has no pairs.csv; run the prepare step first")
-        try:
-            pairs = [
-                Pair(r["name"], r["split"], r.get("set", "photographs"), float(r.get("weight", 1)))
-                for r in read_csv(self.pairs_csv, "name", "split")
-            ]
-            if not all(pair.name and 0 < pair.weight < float("inf") for pair in pairs):
-                raise ValueError("a row lacks its name, or its weight is none")
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(self.pairs_csv, error) from error
-        pairs = sorted((p for p in pairs if p.split == split), key=lambda pair: pair.name)
-        if not pairs:
-            raise TrainingError(
-                f"{self.folder} has no photographs in the split {split!r}; add some"
-            )
-        return pairs
+        return Photographs(self.folder)
 
-    def names(self, split: str, most: int | None = None) -> list[str]:
-        """Names of a split's photographs, sorted; or `most` of them, evenly spaced."""
-        names = [pair.name for pair in self.pairs(split)]
-        return names if most is None else spaced(names, most)
+    @property
+    def sources_csv(self) -> Path:
+        return self.folder / "sources.csv"
+
+    @property
+    def is_prepared(self) -> bool:
+        return (self.folder / "photographs.csv").exists()
 
     # A stage's
 
@@ -122,20 +85,8 @@ class Run:
         return (self.stage(stage) / WEIGHTS).exists()
 
     @property
-    def unblended(self) -> Path:
-        """The GAN's generator as it left the GAN."""
-        return self.stage("gan") / "unblended"
-
-    @property
-    def evenness(self) -> Path:
-        return self.stage("gan") / "evenness.csv"
-
-    @property
     def fakes(self) -> Path:
         return self.folder / "fakes"
-
-    def fake(self, name: str) -> Path:
-        return self.fakes / f"{name}.png"
 
     # What came out
 
@@ -159,23 +110,34 @@ class Run:
     def record_json(self) -> Path:
         return self.folder / "record.json"
 
-    def check_recipe(self, recipe: Recipe) -> None:
-        """Write the recipe into the folder, or check that it is the one already there.
+    def recipe(self, asked: Recipe) -> Recipe:
+        """The recipe of this folder, which is written into it the first time.
+
+        A run outlives a version: a field that it lacks has the recipe's value, and one that is no
+        longer known is passed over, both with a warning.
 
         Raises:
-            TrainingError: the folder belongs to another recipe, or its recipe.json is damaged.
+            TrainingError: the folder belongs to a recipe of another name, or its recipe.json is
+                damaged.
         """
-        fields = json.loads(json.dumps(dataclasses.asdict(recipe)))
         if not self.recipe_json.exists():
-            write_json(self.recipe_json, fields)
-            return
+            write_json(self.recipe_json, dataclasses.asdict(asked))
+            return asked
         recorded = read_json(self.recipe_json)
-        differences = [k for k in fields | recorded if fields.get(k) != recorded.get(k)]
-        if differences:
+        if recorded.get("name") != asked.name:
             raise TrainingError(
-                f"{self.folder} was made with another recipe (it differs in "
-                f"{', '.join(differences)}); choose another --run or delete the folder"
+                f"{self.folder} was made with the recipe {recorded.get('name')!r}; give "
+                "--recipe with that name, or choose another --run"
             )
+        try:
+            recipe, unknown, missing = from_fields(asked, recorded)
+        except (TypeError, ValueError, ColouriserError) as error:
+            raise _damaged(self.recipe_json, error) from error
+        if unknown:
+            log.warning("%s: passed over %s", self.recipe_json, ", ".join(unknown))
+        if missing:
+            log.warning("%s: took %s from the recipe of now", self.recipe_json, ", ".join(missing))
+        return recipe
 
     def record(self) -> dict[str, dict[str, Any]]:
         """What is recorded of the steps so far.
@@ -196,11 +158,9 @@ class Run:
         are in its history.csv.
         """
         started, steps = monotonic(), self.record()
-        if step not in steps and not rank_distrib():  # the first of several processes
+        if step not in steps:
             write_json(self.record_json, steps | {step: notes})  # a resumed step may not know them
         yield
-        if rank_distrib():
-            return
         steps = self.record()
         before = steps.get(step, {}).get("seconds")
         before = before if isinstance(before, int | float) else 0
@@ -222,17 +182,12 @@ class Run:
 
     def data_hash(self) -> str:
         """SHA-256 of the photographs and their splits."""
-        digest = hashlib.sha256(self.pairs_csv.read_bytes())
-        for path in sorted((self.folder / "colour").iterdir()):
-            hash = hashlib.sha256(path.read_bytes()).digest()
-            digest.update(os.fsencode(path.name) + b"\0" + hash)
+        digest = hashlib.sha256()
+        for name in ("photographs.csv", "photographs.bin"):
+            with open(self.folder / name, "rb") as file:
+                while block := file.read(1 << 24):
+                    digest.update(block)
         return digest.hexdigest()
-
-
-def spaced(items: Sequence[T], most: int) -> list[T]:
-    """At most so many items, evenly spaced."""
-    count = min(most, len(items))
-    return [items[i * len(items) // count] for i in range(count)]
 
 
 def processor() -> str:

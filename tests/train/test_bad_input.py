@@ -1,5 +1,6 @@
 """Run folders that are damaged or odd: one error line that says what to do, and no traceback."""
 
+import csv
 import json
 import os
 import shutil
@@ -47,7 +48,7 @@ def checkpoint(
 
 
 def other_shape(state: dict[str, torch.Tensor]) -> None:
-    name = next(n for n, v in state.items() if n.startswith("optimiser.") and v.ndim == 4)
+    name = next(n for n, v in state.items() if n.startswith("model-optimiser.") and v.ndim == 4)
     state[name] = torch.zeros(3, 2)
 
 
@@ -58,7 +59,7 @@ def without_model(run: Path) -> None:
 
 def without_photographs(run: Path) -> None:
     shutil.rmtree(run / "generator")
-    shutil.rmtree(run / "colour")
+    (run / "photographs.bin").unlink()
 
 
 NESTED = b"[" * 100_000
@@ -70,8 +71,10 @@ CASES: list[tuple[str, Callable[[Path], None], str]] = [
     ("generator", damaged("record.json", b'{"prepare": 3}'), "record.json is damaged"),
     ("generator", damaged("record.json", b"\xff\xfe\0\1"), "record.json is damaged"),
     ("generator", damaged("recipe.json", NESTED), "recipe.json is damaged"),
-    ("generator", damaged("pairs.csv", b"\xff\xd8\0\1\2" * 50), "pairs.csv"),
-    ("generator", damaged("pairs.csv", b"split,name\ntrain\ntrain,b\n"), "pairs.csv is damaged"),
+    ("generator", damaged("recipe.json", b'{"name": "smoke", "batch": "many"}'), "batch cannot be"),
+    ("generator", damaged("photographs.csv", b"\xff\xd8\0\1\2" * 50), "prepare another --run"),
+    ("generator", damaged("photographs.csv", b"split,name\ntrain\n"), "photographs.csv is damaged"),
+    ("generator", damaged("photographs.bin", b"\0" * 1000), "photographs.bin is too short"),
     ("generator", checkpoint("{}"), "delete it to start the stage again"),
     ("generator", checkpoint("[]"), "delete it to start the stage again"),
     ("generator", checkpoint("null"), "delete it to start the stage again"),
@@ -82,7 +85,7 @@ CASES: list[tuple[str, Callable[[Path], None], str]] = [
     ("generator", checkpoint('{"epochs": 1, "best": NaN}'), "delete it to start"),
     ("generator", checkpoint(GOOD, other_shape), "has another shape"),
     ("gan", without_model, "delete it to start the stage again"),
-    ("generator", without_photographs, "put it back, or prepare another"),
+    ("generator", without_photographs, "prepare another --run"),
     ("figures", damaged("gan/history.csv", b"\xff\xd8\0\1\2" * 50), "history.csv is damaged"),
 ]
 
@@ -114,9 +117,8 @@ def test_a_name_that_is_no_utf8(handful: Path, tmp_path: Path) -> None:
         file.write(b"no image")
     assert main(["prepare", *SMOKE, str(tmp_path / "run"), "--images", str(images)]) == 0
     run = Run(tmp_path / "run")
-    names = [name for split in ("train", "valid", "test") for name in run.names(split)]
-    (name,) = (name for name in names if name.startswith("caf"))
-    assert run.colour(name).exists()
+    (row,) = (row for row in run.photographs.rows if row.name.startswith("caf"))
+    assert run.photographs.image(row).size == (96, 96)
     assert "broken" in (run.folder / "skipped.csv").read_text()
 
 
@@ -147,9 +149,12 @@ def test_sets_and_weights_of_lists(handful: Path, tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("\n".join(["file,split,source,weight", *rows[:20]]))
     arguments = ["--images", str(handful), "--splits", str(tmp_path / "people.csv")]
     assert main(["prepare", *SMOKE, str(tmp_path / "run"), *arguments, "--apart", "film"]) == 0
-    pairs = [pair for split in splits for pair in Run(tmp_path / "run").pairs(split)]
-    assert {pair.set for pair in pairs} == {"people", "film", "photographs"}
-    assert {pair.weight for pair in pairs} == {1.0, 2.0}
-    assert sum(pair.set == "film" for pair in pairs) == 6
+    found = Run(tmp_path / "run").photographs.rows
+    assert {row.set for row in found} == {"people", "film", "photographs"}
+    assert {row.weight for row in found} == {1.0, 2.0}
+    assert sum(row.set == "film" for row in found) == 6
+    with open(tmp_path / "run" / "sources.csv", newline="") as file:
+        sources = {row["source"]: int(row["photographs"]) for row in csv.DictReader(file)}
+    assert sources["film"] == 2
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert record["prepare"]["seconds"] >= 0

@@ -3,8 +3,6 @@
 import csv
 import dataclasses
 import json
-import os
-import random
 import signal
 import subprocess
 import sys
@@ -13,27 +11,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
-from fastai.callback.core import Callback
-from fastai.vision.gan import GANTrainer
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import load_file
-from torchvision import models
+from safetensors.torch import load_file, save_file
 
 from colouriser import Colouriser, colour
 from colouriser.compare import colourfulness
-from colouriser.hub import BUNDLED, WEIGHTS, find, load
+from colouriser.hub import BUNDLED, WEIGHTS
 from train.__main__ import STEPS, main
-from train.data.aging import age
+from train.data.degrade import degrade
 from train.data.prepare import split_by_hash
-from train.measure.evaluate import worn_pair
+from train.data.prints import to_tensor
+from train.measure.evaluate import degraded_photograph, matching_factor
+from train.measure.figures import curves
 from train.measure.metrics import Metrics
 from train.recipes import RECIPES
 from train.run import Run
-from train.stages.blend import blend
-from train.stages.critic import CriticError, new_critic
-from train.stages.gan import gan_learner
+from train.stages.critic import CriticLoss, new_critic, new_eyes, train_critic
+from train.stages.eyes import NETWORK, Eyes, perceptual_distance, recognition_distance
+from train.stages.gan import train_gan
+from train.stages.generator import train_generator
 
 from ..conftest import ROOT, train
 
@@ -45,21 +44,36 @@ def history(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_pairs_are_mapped_one_to_one(run: Path, handful: Path) -> None:
-    names = {p.stem for p in (run / "colour").iterdir()}
-    assert names == {p.stem for p in (run / "grey").iterdir()}
-    assert names == {p.stem for p in handful.iterdir()}
-    for name in names:
-        grey = Image.open(run / "grey" / f"{name}.png")
-        assert grey.mode == "L"
-        colour = Image.open(run / "colour" / f"{name}.jpg")
-        assert grey.tobytes() == colour.convert("L").tobytes()
+PREPARED = ("photographs.bin", "photographs.csv")
+
+
+def test_photographs_are_stored_as_they_are(run: Path, handful: Path) -> None:
+    photographs = Run(run).photographs
+    assert {row.name for row in photographs.rows} == {p.stem for p in handful.iterdir()}
+    for row in photographs.rows:
+        original = Image.open(handful / f"{row.name}.png").resize(
+            (96, 96), Image.Resampling.LANCZOS
+        )
+        assert photographs.image(row).tobytes() == original.tobytes()
 
 
 def test_splits_are_disjoint_and_depend_on_the_name_alone(run: Path) -> None:
-    splits = {split: set(Run(run).names(split)) for split in ("train", "valid", "test")}
-    assert sum(map(len, splits.values())) == len(set.union(*splits.values())) == 30
-    assert all(split_by_hash(f"{n}.png") == s for s, names in splits.items() for n in names)
+    rows = Run(run).photographs.rows
+    assert len({row.name for row in rows}) == len(rows) == 30
+    assert all(split_by_hash(f"{row.name}.png") == row.split for row in rows)
+
+
+def test_same_names_in_many_folders_are_split_by_their_paths(handful: Path, tmp_path: Path) -> None:
+    photograph = next(iter(handful.iterdir()))
+    for number in range(40):
+        folder = tmp_path / "images" / str(number)
+        folder.mkdir(parents=True)
+        (folder / "front.png").symlink_to(photograph)
+    arguments = ["--run", str(tmp_path / "run"), "--images", str(tmp_path / "images")]
+    assert main(["prepare", "--recipe", "smoke", *arguments]) == 0
+    rows = Run(tmp_path / "run").photographs.rows
+    assert {row.split for row in rows} == {"train", "valid", "test"}
+    assert len({row.name for row in rows}) == 40
 
 
 @pytest.mark.parametrize("stage", ["generator", "critic", "gan"])
@@ -85,84 +99,53 @@ def test_the_generator_learns(run: Path) -> None:
 
 def test_each_stage_changed_the_generator(run: Path) -> None:
     before, after = (load_file(run / stage / WEIGHTS) for stage in ("generator", "gan"))
-    assert after.keys() - before.keys() == {"evenness.weight", "evenness.bias"}
+    assert after.keys() == before.keys()
     assert not torch.equal(before["head.weight"], after["head.weight"])
-
-
-def test_a_blend_is_of_head_and_palette(run: Path) -> None:
-    left = load(find(run / "gan" / "unblended"))
-    luma = torch.rand(1, 1, 64, 64)
-
-    def chroma(head: float, mean: float) -> torch.Tensor:
-        with torch.inference_mode():
-            return blend(left, head, mean).eval()(luma).chroma
-
-    with torch.inference_mode():
-        assert torch.equal(chroma(1.0, left.config.mean), left.eval()(luma).chroma)
-    assert chroma(0, 1.0).abs().max() > 0
-    assert torch.allclose(chroma(1.2, 0), chroma(1.0, 0) * 1.2, atol=0.01)
-    assert torch.allclose(chroma(1.2, 0.5), chroma(1.2, 0) + 0.5 * chroma(0, 1.0), atol=1e-5)
-
-
-def test_the_evenness_alone_is_learnt_after_the_gan(run: Path) -> None:
-    left, kept = (load(find(run / folder)) for folder in ("gan/unblended", "gan"))
-    assert left.config.even is None
-    recipe = RECIPES["smoke"]
-    assert recipe.even
-    detailed = blend(left, *recipe.detailed)
-    even = (recipe.even[0] / recipe.detailed[0], recipe.even[1])
-    assert kept.config == dataclasses.replace(detailed.config, even=even)
-    assert kept.evenness.weight.any()
-    state = kept.state_dict()
-    for name, value in detailed.state_dict().items():
-        assert torch.allclose(state[name].float(), value.float(), atol=1e-3)
-
-
-def test_a_set_is_even_where_validation_says_so(run: Path) -> None:
-    with open(run / "gan" / "evenness.csv", newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert row["judge"] == "psnr"
-    assert int(row["n"]) == len(Run(run).names("valid"))
-    kept = load(find(run / "gan"))
-    luma = torch.rand(1, 1, 96, 96)
-    with torch.inference_mode():
-        evenness = kept.evenness(kept.features(luma, 32).mean((2, 3)))
-    assert (evenness > 0) == (float(row["even"]) > 0.99 * float(row["detailed"]))
 
 
 def test_evaluation(run: Path) -> None:
     (result,) = json.loads((run / "evaluation" / "test.json").read_text()).values()
-    assert result["n"] == len(Run(run).names("test"))
-    assert set(result["rows"]) == {"grey", "generator", "gan", "truth"}
+    assert result["n"] == len(Run(run).photographs.of("test"))
+    (matched,) = (name for name in result["rows"] if name.startswith("generator ×"))
+    assert list(result["rows"]) == ["grey", "generator", matched, "gan", "truth"]
     assert result["rows"]["grey"]["colourfulness"] == 0
     for stage in ("generator", "gan"):
         points = [result["hints"][stage][count] for count in ("0", "1", "10", "50")]
         assert points[0] == pytest.approx(result["rows"][stage]["psnr"], abs=0.1)
         assert points[0] < points[2] < points[3]  # true points bring it nearer to the truth
         assert 0 < result["suggested"][stage] <= 1
+        assert result["reach"][stage]["near"] > 0
+        assert result["prints"][stage]["alone"] > 0
     assert result["rows"]["generator"]["colourfulness"] > 0
     table = (run / "evaluation" / "test.md").read_text()
-    assert "| grey |" in table
-    worn = result["worn"]["rows"]
-    assert set(worn) == {"grey", "generator", "gan", "truth"}
-    assert worn["gan"]["psnr"] != result["rows"]["gan"]["psnr"]
+    assert "| PSNR over grey, dB |" in table
 
 
-def test_evaluation_of_a_model_and_of_other_tools(run: Path, tmp_path: Path) -> None:
+def test_evaluation_of_a_model_degraded_and_of_other_tools(run: Path, tmp_path: Path) -> None:
     others = tmp_path / "others"
     others.mkdir()
-    for name in Run(run).names("test"):  # a tool that knows the truth
-        (others / f"{name}.jpg").symlink_to(run / "colour" / f"{name}.jpg")
-    smoke = ["--recipe", "smoke", "--run", run]
+    photographs = Run(run).photographs
+    for row in photographs.of("test"):  # a tool that knows the truth
+        photographs.image(row).save(others / f"{row.name}.png")
+    smoke = ["--recipe", "smoke", "--run", run, "--degraded", "photographs"]
     result = train("evaluate", run / "gan", *smoke, "--compare", f"truth_teller={others}")
     assert result.returncode == 0, result.stderr
-    rows, stages = (
-        json.loads((run / "evaluation" / f"{name}.json").read_text())["photographs"]["rows"]
+    model, stages = (
+        json.loads((run / "evaluation" / f"{name}.json").read_text())
         for name in ("test-model", "test")
     )
-    assert rows["model"] == stages["gan"]
+    rows = model["photographs"]["rows"]
+    assert rows["model"] == stages["photographs"]["rows"]["gan"]
     assert rows["truth_teller"]["ssim"] == pytest.approx(1)
     assert rows["truth_teller"]["colourfulness_gap"] == 0
+    assert model["photographs, degraded"]["rows"]["model"]["psnr"] != rows["model"]["psnr"]
+
+
+def test_a_factor_makes_a_generator_as_colourful_as_another(
+    colouriser: Colouriser, cat: Image.Image
+) -> None:
+    factor = matching_factor(colouriser, colouriser, [cat])
+    assert factor == pytest.approx(1, abs=0.05)
 
 
 def test_figures(run: Path) -> None:
@@ -186,23 +169,22 @@ def test_a_run_says_what_it_was_made_with(run: Path, handful: Path, tmp_path: Pa
     smoke = ["--recipe", "smoke", "--run", str(tmp_path), "--images", str(handful)]
     assert main(["prepare", *smoke]) == 0
     assert Run(tmp_path).data_hash() == Run(run).data_hash()
-    (tmp_path / "colour" / f"{Run(run).names('train')[0]}.jpg").unlink()
+    with open(tmp_path / "photographs.bin", "r+b") as file:
+        file.write(b"other")
     assert Run(tmp_path).data_hash() != Run(run).data_hash()
 
 
-def test_worn_photographs_differ_in_luma_and_keep_their_colours(cat: Image.Image) -> None:
-    luma = cat.convert("L")
-    worn = [np.asarray(age(luma, random.Random(seed)), dtype=float) for seed in range(40)]
-    assert all(w.shape == (cat.height, cat.width) for w in worn)
-    changes = [np.abs(w - np.asarray(luma, dtype=float)).mean() for w in worn]
-    assert np.median(changes) > 5
-    assert np.array_equal(worn[3], np.asarray(age(luma, random.Random(3))))
-    truth = worn_pair(cat, "a name")
-    assert (
-        np.abs(np.asarray(truth.convert("L"), dtype=int) - age(luma, random.Random("a name"))).max()
-        <= 1
-    )
-    # Colours stay, but for those that do not exist at the worn luma.
+def test_degraded_photographs_differ_in_luma_and_keep_their_colours(cat: Image.Image) -> None:
+    luma = colour.split(to_tensor(cat)[None])[0].expand(40, -1, -1, -1)
+    degraded = degrade(luma, torch.Generator().manual_seed(0))
+    assert degraded.shape == luma.shape
+    assert 0 <= degraded.min() <= degraded.max() <= 1
+    changes = (degraded - luma).abs().mean((1, 2, 3))
+    assert changes.median() > 0.02
+    assert torch.equal(degraded, degrade(luma, torch.Generator().manual_seed(0)))
+    truth = degraded_photograph(cat, "a name")
+    assert truth.tobytes() == degraded_photograph(cat, "a name").tobytes()
+    # Colours stay, but for those that do not exist at the degraded luma.
     before, after = (np.asarray(i.convert("YCbCr"), dtype=float)[..., 1:] for i in (cat, truth))
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.9
 
@@ -215,7 +197,7 @@ def test_a_finished_stage_returns_at_once(run: Path) -> None:
 
 
 def test_a_model_to_start_from(run: Path, tmp_path: Path) -> None:
-    for name in ("colour", "grey", "pairs.csv"):
+    for name in PREPARED:
         (tmp_path / name).symlink_to(run / name)
     smoke = ["generator", "--recipe", "smoke", "--run", str(tmp_path)]
     assert main([*smoke, "--start", str(run / "generator")]) == 0
@@ -230,7 +212,7 @@ def test_a_model_to_start_from(run: Path, tmp_path: Path) -> None:
 def test_a_model_of_another_architecture_is_no_start(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("colour", "grey", "pairs.csv"):
+    for name in PREPARED:
         (tmp_path / name).symlink_to(run / name)
     smoke = ["generator", "--recipe", "smoke", "--run", str(tmp_path)]
     assert main([*smoke, "--start", str(BUNDLED)]) == 1
@@ -240,7 +222,7 @@ def test_a_model_of_another_architecture_is_no_start(
 def test_a_killed_stage_goes_on_and_ends_the_same(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     folder.mkdir()
-    for name in ("colour", "grey", "pairs.csv", "recipe.json"):
+    for name in (*PREPARED, "recipe.json"):
         (folder / name).symlink_to(run / name)
     arguments = ["generator", "--recipe", "smoke", "--run", str(folder)]
     command = [sys.executable, "-m", "train", *arguments]
@@ -273,79 +255,91 @@ def test_a_killed_stage_goes_on_and_ends_the_same(run: Path, tmp_path: Path) -> 
     assert all(torch.allclose(resumed[n].float(), whole[n].float(), atol=1e-4) for n in whole)
 
 
-def test_the_network_whose_turn_it_is_not_stays_as_it_is(run: Path) -> None:
-    class Watch(Callback):
-        run_after = GANTrainer
-
-        def before_batch(self) -> None:
-            gan = self.model
-            self.idle = gan.critic if self.gan_trainer.gen_mode else gan.generator
-            self.turns.append(self.gan_trainer.gen_mode)
-            self.before = {n: v.clone() for n, v in self.idle.state_dict().items()}
-
-        def after_step(self) -> None:
-            for name, value in self.idle.state_dict().items():
-                assert torch.equal(self.before[name], value), name
-
-    watch = Watch()
-    watch.turns = []
-    learner = gan_learner(RECIPES["smoke"], Run(run))
-    learner.fit(2, 1e-3, cbs=watch)
-    assert set(watch.turns) == {True, False}
+@pytest.mark.parametrize("threshold", [None, 0.0, 10.0])
+def test_turns_of_the_gan(threshold: float | None, run: Path, tmp_path: Path) -> None:
+    """Both learn from each batch; or the critic has it for ever, or each second one."""
+    for name in (*PREPARED, "generator", "critic", "fakes"):
+        (tmp_path / name).symlink_to(run / name)
+    train_gan(dataclasses.replace(RECIPES["smoke"], critic_threshold=threshold), Run(tmp_path))
+    rows = history(tmp_path / "gan")
+    steps = [(int(row["generator_steps"]), int(row["critic_steps"])) for row in rows]
+    curves(tmp_path / "gan" / "history.csv", tmp_path / "curves.png")
+    batches = len(Run(run).photographs.of("train")) // RECIPES["smoke"].batch
+    if threshold is None:
+        assert steps == [(batches, batches)] * 2
+    elif threshold:
+        assert all(generator + critic == batches for generator, critic in steps)
+        assert abs(sum(g - c for g, c in steps)) <= 1
+    else:
+        assert sum(generator for generator, _ in steps) == 1
 
 
 @pytest.mark.parametrize("kind", ["features", "pixels"])
 def test_a_critic_learns_colour_from_grey(
-    kind: str, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
+    kind: str, cat: Image.Image, astronaut: Image.Image, eyes_weights: Path
 ) -> None:
     torch.manual_seed(0)
-    weights = tmp_path / "resnet18.pth"  # stands in for ImageNet's
-    torch.save(models.resnet18(weights=None).state_dict(), weights)
-    critic = new_critic(dataclasses.replace(RECIPES["cpu"], critic=kind), weights)
-    frozen = [name for name in critic.state_dict() if name.startswith("features")]
-    assert not frozen  # a checkpoint need not hold what never changes
+    recipe = dataclasses.replace(RECIPES["cpu"], critic=kind)
+    critic = new_critic(recipe, new_eyes(recipe, eyes_weights))
+    assert all(name.startswith("heads.") for name in critic.state_dict())  # not what never changes
     photographs = [np.array(i.resize((128, 96))) for i in (cat, astronaut)]
     real = torch.from_numpy(np.stack(photographs)).permute(0, 3, 1, 2).float() / 255
     grey = colour.split(real)[0].expand(-1, 3, -1, -1)
-    error = CriticError(real_label=0.9)
+    loss = CriticLoss(real_label=0.9)
     optimiser = torch.optim.Adam(critic.parameters(), 1e-3)
-    for _ in range(30):
+    for _ in range(40):
         optimiser.zero_grad()
-        (error(critic(real), torch.ones(2)) + error(critic(grey), torch.zeros(2))).backward()
+        (loss(critic(real), torch.ones(2)) + loss(critic(grey), torch.zeros(2))).backward()
         optimiser.step()
     critic.eval()
     with torch.inference_mode():
         assert critic(real).mean() > 0 > critic(grey).mean()
 
 
-@pytest.mark.parametrize("stage", ["generator", "gan"])
-def test_two_processes_train_one_model_on_different_photographs(
-    stage: str, run: Path, tmp_path: Path
+@pytest.fixture
+def eyes_weights(tmp_path: Path) -> Path:
+    """Random weights that stand in for ImageNet's."""
+    torch.manual_seed(0)
+    network = timm.create_model(f"tf_{NETWORK}")
+    save_file(network.state_dict(), tmp_path / "eyes.safetensors")
+    return tmp_path / "eyes.safetensors"
+
+
+def test_the_eyes_see_what_the_original_sees(cat: Image.Image, eyes_weights: Path) -> None:
+    network = timm.create_model(f"tf_{NETWORK}").eval()
+    network.load_state_dict(load_file(eyes_weights))
+    rgb = to_tensor(cat.resize((128, 96)))[None]
+    with torch.inference_mode():
+        look, logits = Eyes(eyes_weights).look(rgb), network(rgb * 2 - 1)
+        assert torch.allclose(look.logits, logits, atol=1e-4)
+        assert perceptual_distance(look, look) == 0
+        other = Eyes(eyes_weights).look(1 - rgb)
+        assert perceptual_distance(look, other) > 0
+        assert recognition_distance(look, other) > 0
+
+
+def test_losses_through_the_eyes_reach_the_generator(
+    run: Path, tmp_path: Path, eyes_weights: Path
 ) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    needed = ["colour", "grey", "pairs.csv", "recipe.json"]
-    for name in [*needed, *(["generator", "critic", "fakes"] if stage == "gan" else [])]:
-        (folder / name).symlink_to(run / name)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    arguments = [str(tmp_path), stage, str(folder), "--recipe", "smoke"]
-    result = subprocess.run(
-        [*launcher, str(ROOT / "tests" / "train" / "together.py"), *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+    for name in PREPARED:
+        (tmp_path / name).symlink_to(run / name)
+    recipe = dataclasses.replace(
+        RECIPES["smoke"],
+        name="eyes",
+        critic="features",
+        perceptual_weight=1.0,
+        recognition_weight=1.0,
+        gan_epochs=1,
+        generator_epochs=1,
     )
-    assert result.returncode == 0, result.stderr
-    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
-    assert first["weights"] == second["weights"]
-    assert first["seen"]
-    assert second["seen"]
-    assert not set(first["seen"]) & set(second["seen"])
-    assert len(history(folder / stage)) == 2
-    Colouriser.load(folder / stage)  # what one process goes on with
-    saved = load_file(folder / stage / "checkpoint.safetensors")
-    assert not any("module." in name for name in saved)
+    train_generator(recipe, Run(tmp_path))
+    train_critic(recipe, Run(tmp_path), eyes_weights)
+    train_gan(recipe, Run(tmp_path), eyes_weights)
+    (row,) = history(tmp_path / "gan")
+    assert float(row["perceptual"]) > 0
+    assert float(row["recognition"]) > 0
+    before, after = (load_file(tmp_path / stage / WEIGHTS) for stage in ("generator", "gan"))
+    assert not torch.equal(before["head.weight"], after["head.weight"])
 
 
 def test_wrong_use(
@@ -364,7 +358,7 @@ def test_wrong_use(
     damaged = tmp_path / "damaged"
     (damaged / "generator").mkdir(parents=True)
     (damaged / "generator" / "checkpoint.safetensors").write_bytes(b"damaged")
-    for name in ("colour", "grey", "pairs.csv", "recipe.json"):
+    for name in (*PREPARED, "recipe.json"):
         (damaged / name).symlink_to(run / name)
     smoke = ["--recipe", "smoke", "--run"]
     cases: list[tuple[list, str]] = [
@@ -377,7 +371,7 @@ def test_wrong_use(
         (["evaluate", *smoke, damaged], "run the generator step first"),
         (["evaluate", *smoke, run, "--compare", "other"], "give NAME=FOLDER"),
         (["evaluate", *smoke, run, "--compare", f"other={few}"], "lacks"),
-        (["generator", "--recipe", "cpu", "--run", run], "made with another recipe"),
+        (["generator", "--recipe", "cpu", "--run", run], "was made with the recipe"),
         (["generator", *smoke, damaged], "delete it to start the stage again"),
         (["prepare", *smoke, tmp_path / "d", "--splits", tmp_path / "none.csv"], "check --splits"),
     ]

@@ -7,9 +7,9 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from colouriser import Generator, GeneratorConfig, colour
 from train.data.hints import HintConfig, draw_hints
-from train.run import TrainingError
+from train.errors import TrainingError
 from train.stages.generator import take_over
-from train.stages.losses import PaletteError
+from train.stages.losses import PaletteLoss
 
 SMALL = (16, 16, 8, 8)
 
@@ -57,20 +57,20 @@ def test_recoloured_things_keep_luma_and_their_hints_are_true(
 
 def test_the_palette_loses_nothing_by_its_cells(planes: tuple[torch.Tensor, torch.Tensor]) -> None:
     generator = Generator(GeneratorConfig(decoder=SMALL))
-    error, chroma = PaletteError(generator), planes[1]
+    error, chroma = PaletteLoss(generator), planes[1]
     cells, shares = error.share_out(chroma)
     assert torch.allclose(shares.sum(1), torch.ones(()))
     mean = (generator.cells[cells] * shares[..., None]).sum(1).permute(0, 3, 1, 2)
     assert torch.allclose(mean, chroma, atol=1e-5)
 
 
-def test_the_palettes_error_falls_with_the_truth_and_rare_colours_count_more() -> None:
+def test_the_palettes_loss_falls_with_the_truth_and_rare_colours_count_more() -> None:
     generator = Generator(GeneratorConfig(decoder=SMALL))
     red = torch.tensor([0.8, 0.3, 0.3]).view(1, 3, 1, 1).expand(1, 3, 16, 16)
     grey = torch.full((1, 3, 16, 16), 0.5)
-    plain = PaletteError(generator)
+    plain = PaletteLoss(generator)
     counts = 0.99 * plain.count(grey) + 0.01 * plain.count(red)
-    fair = PaletteError(generator, counts, rarity=0.5)
+    fair = PaletteLoss(generator, counts, rarity=0.5)
     assert float((fair.weights * counts).sum()) == pytest.approx(1, abs=1e-4)
     nothing = torch.zeros(1, len(generator.cells), 4, 4)
     assert fair(nothing, red) > 5 * fair(nothing, grey)
@@ -80,10 +80,10 @@ def test_the_palettes_error_falls_with_the_truth_and_rare_colours_count_more() -
     assert plain(knows, red) < plain(nothing, red)
 
 
-def test_weights_of_before_are_a_start() -> None:
+def test_older_weights_are_a_start() -> None:
     torch.manual_seed(0)
-    old = Generator(GeneratorConfig(decoder=SMALL, hints=False, palette=0)).eval()
-    new = Generator(GeneratorConfig(decoder=SMALL)).eval()
+    old = Generator(GeneratorConfig(decoder=SMALL, hints=False, palette=0, attention=False)).eval()
+    new = Generator(GeneratorConfig(decoder=SMALL, mean=0.0)).eval()  # its palette begins anew
     take_over(new, old, "the old one")
     luma, hints = torch.rand(1, 1, 64, 64), torch.rand(1, 3, 64, 64)
     with torch.inference_mode():

@@ -1,1 +1,1 @@
-"""Photographs for training: pairs of grey and colour, worn like old ones, with simulated hints."""
+"""Photographs for training: decoded once, cut into batches, degraded, printed and hinted."""

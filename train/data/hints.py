@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-from fastai.callback.core import Callback
 from torch import Tensor
 
 from colouriser import colour
@@ -24,8 +23,10 @@ class HintConfig:
     share: float = 0.5  # of photographs that have any: most people give none
     most: int = 100  # in a photograph; how many is drawn evenly over its logarithm
     largest: int = 9  # side of a patch in pixels, from 1
-    recoloured: float = 0.2  # share of photographs with hints in which things change colour
-    likeness: float = 0.04  # in chroma: what has a thing's colour is the thing
+    recoloured: float = 0.4  # share of photographs with hints in which things change colour: what
+    # teaches that a hint is about its thing, and not about all of the photograph
+    likeness: float = 0.04  # in chroma: what has a thing's colour is the thing, …
+    shading: float = 0.15  # … as far as its luma is alike: a thing ends at an edge
     reach: tuple[float, float] = (0.1, 0.4)  # of a thing, as a share of the photograph's side
     strongest: float = 0.25  # chroma of a thing that was recoloured
 
@@ -95,27 +96,11 @@ def _recolour(
     other = torch.stack([angle.cos(), angle.sin()], 1) * strength[:, None]
     here = chroma[torch.arange(photographs, device=device), :, row, column]
     unlike = (chroma - here[..., None, None]).square().sum(1) / config.likeness**2
+    shade = luma[torch.arange(photographs, device=device), 0, row, column]
+    unlike = unlike + (luma[:, 0] - shade[:, None, None]).square() / config.shading**2
     y = (torch.arange(height, device=device) - row[:, None]).square()
     x = (torch.arange(width, device=device) - column[:, None]).square()
     reach = draw(*config.reach).view(-1, 1, 1) * max(height, width)
     share = torch.exp(-(unlike + (y[:, :, None] + x[:, None]) / reach**2) / 2)
     moved = chroma + (other - here)[..., None, None] * share[:, None]
     return colour.split(colour.merge(luma, moved))[1]
-
-
-class Hints(Callback):
-    """Gives the photographs of the training split hints; runs after `SameLuma`."""
-
-    order = -4
-
-    def __init__(self, config: HintConfig) -> None:
-        self.config = config
-
-    def before_batch(self) -> None:
-        if not self.training:
-            return
-        luma = self.x
-        _, chroma = colour.split(self.y)
-        hints, chroma = draw_hints(luma, chroma, self.config)
-        self.learn.xb = (luma, hints)
-        self.learn.yb = (colour.merge(luma, chroma),)

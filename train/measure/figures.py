@@ -10,9 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from colouriser.files import write_atomically
 
+from ..data.photographs import spaced
+from ..errors import TrainingError
 from ..recipes import Recipe
-from ..run import Run, TrainingError, read_csv, spaced
-from .evaluate import colour_all, colourisers, photographs
+from ..run import Run, read_csv
+from .evaluate import colour_all, colourisers, squares
 
 TITLES = ("Greyscale", "Generated", "Truth")
 GAP, HEADER = 8, 36  # pixels
@@ -32,10 +34,11 @@ def figures(recipe: Recipe, run: Run, split: str = "test", set: str | None = Non
         TrainingError: no stage has left a generator yet, or there is no such set.
     """
     paths: list[Path] = []
-    names = [pair.name for pair in run.pairs(split) if set in (None, pair.set)]
-    if not names:
+    own = [row for row in run.photographs.of(split) if set in (None, row.set)]
+    if not own:
         raise TrainingError(f"{run.folder} has no set {set!r} in the split {split}; check --set")
-    truths = photographs(run, names, recipe.stored_size)
+    names = [row.name for row in own]
+    truths = squares(run.photographs, own, recipe.stored_size)
     for stage, colouriser in colourisers(run).items():
         outputs = colour_all(colouriser, truths)
         rows = [(t.convert("L"), o, t) for o, t in zip(outputs, truths, strict=True)]
@@ -89,7 +92,7 @@ def curves(history: Path, path: Path) -> Path:
     """Write a PNG with a curve over epochs for each column of a history.csv, losses together."""
     rows = read_csv(history, "epoch")
     try:
-        values = {k: [float(row[k]) for row in rows] for k in rows[0]}
+        values = {k: [float(row[k] or "nan") for row in rows] for k in rows[0]}
         epochs = values.pop("epoch")
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{history} is damaged ({error}); delete it") from error

@@ -1,9 +1,10 @@
 """How good colours are: several metrics side by side, because each alone can be fooled.
 
 PSNR and SSIM reward timid colour and grey itself; LPIPS, FID and KID compare what networks see;
-colourfulness says only how much colour there is. Agreement asks whether a network that names things
-names the same thing as in true colours (after Zhang et al. 2016, arXiv:1603.08511): neither timid
-nor bright colours win it. Stains are colours that change inside of things that have one.
+colourfulness says only how much colour there is. Recognition is how far apart a network that names
+things sees the coloured and the true photograph; agreement, how often it gives both one name (after
+Zhang et al. 2016, arXiv:1603.08511), is the same question with ten times the noise: neither timid
+nor bright colours win them. Stains are colours that change inside of things that have one.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 from skimage.segmentation import felzenszwalb
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torchmetrics import Metric
 from torchmetrics.image import (
     FrechetInceptionDistance,
@@ -26,10 +28,10 @@ from torchvision.models import get_model, get_model_weights
 
 from colouriser.compare import colourfulness
 
-from ..run import TrainingError
+from ..errors import TrainingError
 
 BATCH = 32
-CLASSIFIER = "resnet18"  # names things for the agreement
+CLASSIFIER = "resnet18"  # names things for recognition and agreement; no loss looks through it
 SEGMENTS = {"scale": 100, "sigma": 0.8, "min_size": 200}  # of Felzenszwalb & Huttenlocher 2004
 EVEN, STAINED = 4.0, 8.0  # of 255: spread of chroma within a thing of one colour, and of a stained
 KID_SUBSET = 50  # photographs per estimate; KID is unbiased at any size
@@ -58,9 +60,10 @@ class Metrics:
     Args:
         truths: RGB, all of one size.
         names: any of psnr (dB, RGB), ssim, lpips (AlexNet), fid, kid (Inception), colourfulness,
-            agreement (ResNet-18: share of photographs that are named as in true colours), stains
-            (share of the regions of one true colour in which the output's chroma spreads). lpips,
-            fid, kid and agreement download their networks on first use.
+            recognition (ResNet-18: mean cosine distance of its pooled features), agreement (share
+            of photographs that it names as in true colours), stains (share of the regions of one
+            true colour in which the output's chroma spreads). lpips, fid, kid, recognition and
+            agreement download their networks on first use.
 
     Raises:
         TrainingError: a metric's network cannot be downloaded.
@@ -71,7 +74,7 @@ class Metrics:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             self.judges = _judges(names, len(truths))
-            if "agreement" in names:
+            if {"agreement", "recognition"} & set(names):
                 weights = get_model_weights(CLASSIFIER).DEFAULT
                 self.classifier = get_model(CLASSIFIER, weights=weights).eval().to(self.device)
                 self.prepare = weights.transforms(antialias=True)
@@ -90,7 +93,7 @@ class Metrics:
                 truth = self._stack(truths[start : start + BATCH])
                 for judge in self.of_sets:
                     judge.update(truth, real=True)
-        self.named = np.array(self._name(truths) if "agreement" in names else [])
+        self.recognised = self._recognise(truths) if hasattr(self, "classifier") else None
 
     def __call__(self, outputs: Sequence[Image.Image]) -> dict[str, float]:
         """Measure.
@@ -100,7 +103,8 @@ class Metrics:
 
         Returns:
             A value for each metric; colourfulness also gives "colourfulness_gap", the distance of
-            the outputs' mean from the truths'.
+            the outputs' mean from the truths', and kid "kid_spread", its standard deviation over
+            subsets.
         """
         psnr: list[Tensor] = []
         with torch.inference_mode():
@@ -119,30 +123,46 @@ class Metrics:
             for judge in self.judges.values():
                 judge.reset()
         scores: dict[str, float] = {}
+        own_recognised: tuple[Tensor, Tensor] | None = None
         for name in self.names:
             if name == "psnr":  # the mean over photographs
                 scores[name] = torch.cat([p.flatten() for p in psnr]).mean().item()
             elif name == "colourfulness":
                 own, true = mean_colourfulness(outputs), mean_colourfulness(self.truths)
                 scores |= {name: own, "colourfulness_gap": abs(own - true)}
-            elif name == "agreement":
-                own_names = np.array(self._name(outputs))
-                scores[name] = float((own_names == self.named).mean())
+            elif name in ("recognition", "agreement"):
+                if own_recognised is None:
+                    own_recognised = self._recognise(outputs)
+                features, logits = own_recognised
+                assert self.recognised is not None  # of these names, both or none
+                true_features, true_logits = self.recognised
+                if name == "recognition":
+                    cosines = F.cosine_similarity(features, true_features)
+                    scores[name] = 1 - cosines.mean().item()
+                else:
+                    same = logits.argmax(1) == true_logits.argmax(1)
+                    scores[name] = same.float().mean().item()
             elif name == "stains":
                 scores[name] = stains(outputs, self.regions)
             else:
                 value = values[name]
                 scores[name] = float(value[0] if isinstance(value, tuple) else value)
+                if isinstance(value, tuple):
+                    scores[f"{name}_spread"] = float(value[1])
         return scores
 
-    def _name(self, images: Sequence[Image.Image]) -> list[int]:
-        """What the classifier sees in RGB images of one size."""
-        names: list[int] = []
+    def _recognise(self, images: Sequence[Image.Image]) -> tuple[Tensor, Tensor]:
+        """The classifier's pooled features N×512 and logits N×1000 of RGB images of one size."""
+        features, logits = [], []
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
-                batch = self.prepare(self._stack(images[start : start + BATCH]))
-                names += self.classifier(batch).argmax(1).tolist()
-        return names
+                x = self.prepare(self._stack(images[start : start + BATCH]))
+                for name, layer in self.classifier.named_children():
+                    x = layer(x).flatten(1) if name == "avgpool" else layer(x)
+                    if name == "avgpool":
+                        features.append(x)
+                logits.append(x)
+        return torch.cat(features), torch.cat(logits)
 
     def _stack(self, images: Sequence[Image.Image]) -> Tensor:
         """RGB images to uint8 N×3×H×W."""

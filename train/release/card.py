@@ -1,13 +1,16 @@
 """The model card of a run: what the Hub shows of the model, as Markdown with front matter."""
 
 from collections import Counter
+from pathlib import Path
+from string import Template
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..data.prepare import PETS
-from ..measure.evaluate import table
-from ..run import SPLITS, Run, TrainingError, read_json
+from ..errors import TrainingError
+from ..measure.evaluate import relative_table
+from ..run import SPLITS, Run, read_json
 
 METRICS = {  # of evaluation.json, and what the Hub calls them
     "psnr": "PSNR",
@@ -16,10 +19,22 @@ METRICS = {  # of evaluation.json, and what the Hub calls them
     "fid": "FID",
     "kid": "KID",
     "colourfulness_gap": "Colourfulness distance",
+    "recognition": "Distance of a classifier's features from those of true colours",
     "agreement": "Agreement of a classifier with true colours",
     "stains": "Stained regions",
 }
 FIGURES = ("test-gan-spaced.jpg", "test-gan-failures.jpg", "gan-curves.png")
+STEPS = {
+    "Stage 1, the generator alone": "generator",
+    "Stage 2, the critic": "critic",
+    "Stage 3, both as a GAN": "gan",
+}
+TERMS = {  # of the licences that a card has by itself
+    "cc-by-sa-4.0": "CC BY-SA 4.0, after the photographs that it was trained on.",
+    "other": "See [LICENSE](LICENSE): the weights are bound to the terms of the photographs that "
+    "they were trained on, which are listed in [sources.csv](sources.csv). Some of these allow "
+    "research alone.",
+}
 
 
 def model_card(run: Run, repository: str, revision: str, license: str | None = None) -> ModelCard:
@@ -37,113 +52,75 @@ def model_card(run: Run, repository: str, revision: str, license: str | None = N
     try:
         recipe, record = read_json(run.recipe_json), run.record()
         evaluation = read_json(run.evaluation("test"))
-        splits = Counter(pair.split for split in SPLITS for pair in run.pairs(split))
+        splits = Counter(row.split for row in run.photographs.rows)
         photographs = record["prepare"]["photographs"]
-        scores = {name: result["rows"]["gan"] for name, result in evaluation.items()}
-        tables = "\n\n".join(_tables(name, result) for name, result in evaluation.items())
+        tables = "\n\n".join(_text(name, result) for name, result in evaluation.items())
+        stages = "\n".join(
+            f"- {title}: epochs {recipe[f'{step}_epochs']}, "
+            f"minutes {record[step]['seconds'] / 60:.0f}."
+            for title, step in STEPS.items()
+        )
+        pets = photographs == [PETS]
+        license = license or ("cc-by-sa-4.0" if pets else "other")
+        name = repository.partition("/")[2]
+        data = ModelCardData(
+            license=license,
+            license_name="after-its-photographs" if license == "other" else None,
+            license_link="LICENSE" if license == "other" else None,
+            library_name="colouriser",
+            pipeline_tag="image-to-image",
+            datasets=["timm/oxford-iiit-pet"] if pets else None,
+            tags=["colorization", "image-colorization", "black-and-white", "u-net", "gan"],
+            model_name=name,
+            eval_results=_results(evaluation, pets),
+        )
+        content = Template((Path(__file__).parent / "card.md").read_text()).substitute(
+            name=name,
+            repository=repository,
+            revision=revision,
+            figure=FIGURES[0],
+            failures=FIGURES[1],
+            curves=FIGURES[2],
+            tables=tables,
+            photographs=", ".join(photographs),
+            counts=", ".join(f"{splits[split]} {split}" for split in SPLITS),
+            data=record["prepare"]["data"][:16],
+            sources=" [Sources](sources.csv)." if run.sources_csv.exists() else "",
+            encoder=recipe["model"]["encoder"],
+            start=record["generator"].get("start") or "ImageNet's encoder",
+            stages=stages,
+            recipe=recipe["name"],
+            seed=recipe["seed"],
+            processor=record["gan"]["processor"],
+            packages=", ".join(f"{k} {v}" for k, v in record["gan"]["packages"].items()),
+            licence=TERMS.get(license, f"{license}."),
+        )
     except (TrainingError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(
             f"{run.folder} cannot be published ({error}); run all its steps, evaluate and figures "
             "included"
         ) from error
-    pets = photographs == [PETS]
-    data = ModelCardData(
-        license=license or ("cc-by-sa-4.0" if pets else "other"),
-        library_name="colouriser",
-        pipeline_tag="image-to-image",
-        datasets=["timm/oxford-iiit-pet"] if pets else None,
-        tags=["colorization", "image-colorization", "black-and-white", "u-net", "gan"],
-        metrics=[name for name in METRICS if name in next(iter(scores.values()))],
-        model_name=repository.partition("/")[2],
-        eval_results=[
-            EvalResult(
-                task_type="image-to-image",
-                task_name="Colourisation",
-                dataset_type="oxford-iiit-pet" if pets else "photographs",
-                dataset_name=set_,
-                dataset_split="test",
-                metric_type=name,
-                metric_name=title,
-                metric_value=float(f"{of_set[name]:.4g}"),
-            )
-            for set_, of_set in scores.items()
-            for name, title in METRICS.items()
-            if name in of_set
-        ],
-    )
-    steps = {
-        "Stage 1, the generator alone": "generator",
-        "Stage 2, the critic": "critic",
-        "Stage 3, both as a GAN": "gan",
-    }
-    stages = "\n".join(
-        f"- {title}: epochs {recipe[f'{step}_epochs']}, minutes {record[step]['seconds'] / 60:.0f}."
-        for title, step in steps.items()
-    )
-    start = record["generator"].get("start")
-    packages = ", ".join(f"{k} {v}" for k, v in record["gan"]["packages"].items())
-    content = f"""---
-{data.to_yaml()}
----
-
-# {data.model_name}
-
-Colours black-and-white photographs: predicts chroma from luma, and keeps the photograph's own luma
-at full size. For the colouriser package.
-
-![Greyscale, generated and true photographs, side by side](figures/{FIGURES[0]})
-
-*Photographs of the test split, evenly spaced, not chosen. Those whose colours are farthest from the
-truth: [failures](figures/{FIGURES[1]}).*
-
-## Use it
-
-```python
-from PIL import Image
-from colouriser import Colouriser
-
-colouriser = Colouriser.load("{repository}@{revision}")
-colouriser.colourise(Image.open("photo.jpg")).save("coloured.png")
-```
-
-On the command line, `colouriser colour photo.jpg -o coloured/ --model {repository}@{revision}`;
-as a page, `COLOURISER_MODEL={repository}@{revision} python app.py`.
-
-## How good it is
-
-Test split, central squares, through the public pipeline (`python -m train evaluate RUN --split
-test`); below each, the same photographs worn like old ones, compared with the worn photographs in
-their true colours.
-
-{tables}
-
-`grey` is the greyscale input itself: what a metric says of doing nothing. `evaluation.json` has all
-digits.
-
-## How it was made
-
-- Photographs: {", ".join(photographs)}; {splits["train"]} for training, {splits["valid"]} for
-  validation, {splits["test"]} for testing (SHA-256 of all `{record["prepare"]["data"][:16]}`).
-- Model: U-Net on {recipe["model"]["encoder"]}; started from {start or "ImageNet's encoder"}.
-{stages}
-- Recipe `{recipe["name"]}` (all of it in `recipe.json`), seed {recipe["seed"]}.
-- Losses, the critic's accuracy and validation metrics over the GAN's epochs:
-  [curves](figures/{FIGURES[2]}).
-- Machine: {record["gan"]["processor"]}. Packages: {packages}.
-
-## Limits
-
-Colours are plausible, not true: nobody can know the colour of a dress from its grey. It knows best
-what its photographs show; elsewhere colours tend to brown, and large surfaces may change colour
-half way. Do not pass a coloured photograph off as a colour photograph.
-
-## Licence
-
-{data.license}{", after the photographs that it was trained on" if pets and not license else ""}.
-"""
-    return ModelCard(content)
+    return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{content}")
 
 
-def _tables(name: str, result: dict[str, Any]) -> str:
+def _results(evaluation: dict[str, Any], pets: bool) -> list[EvalResult]:
+    return [
+        EvalResult(
+            task_type="image-to-image",
+            task_name="Colourisation",
+            dataset_type="oxford-iiit-pet" if pets else "photographs",
+            dataset_name=set_,
+            dataset_split="test",
+            metric_type=name,
+            metric_name=title,
+            metric_value=float(f"{result['rows']['gan'][name]:.4g}"),
+        )
+        for set_, result in evaluation.items()
+        for name, title in METRICS.items()
+        if name in result["rows"]["gan"]
+    ]
+
+
+def _text(name: str, result: dict[str, Any]) -> str:
     head = f"**{name}**, n = {result['n']}, {result['size']} px:"
-    return "\n\n".join([head, table(result["rows"]), "Worn:", table(result["worn"]["rows"])])
+    return f"{head}\n\n{relative_table(result['rows'])}"

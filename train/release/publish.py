@@ -21,10 +21,19 @@ from huggingface_hub.errors import (
 from colouriser import Colouriser
 from colouriser.hub import CONFIG, WEIGHTS, git_names
 
-from ..run import Run, TrainingError
+from ..errors import TrainingError
+from ..run import Run
 from .card import FIGURES, model_card
 
 log = logging.getLogger(__name__)
+
+TERMS = """Terms of these weights
+
+The weights were learnt from photographs that belong to others. sources.csv lists the collections
+and the terms of each. Where a collection's terms allow research alone, so do these weights; use
+them for anything else only after you have checked those terms, and at your own risk. No photograph
+is contained in the weights' files. There is no warranty of any kind.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,8 @@ def write_folder(run: Run, publication: Publication) -> Path:
     sources["evaluation.json"] = run.evaluation("test")
     sources["recipe.json"] = run.recipe_json
     sources |= {f"figures/{name}": run.figure(name) for name in FIGURES}
+    if run.sources_csv.exists():
+        sources["sources.csv"] = run.sources_csv
     try:
         for name, source in sources.items():
             shutil.copyfile(source, folder / name)
@@ -62,6 +73,8 @@ def write_folder(run: Run, publication: Publication) -> Path:
         ) from error
     card = model_card(run, publication.repository, publication.tag, publication.license)
     (folder / "README.md").write_text(str(card))
+    if card.data.to_dict()["license"] == "other":
+        (folder / "LICENSE").write_text(TERMS)
     return folder
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from fastai.learner import Learner
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -15,10 +14,10 @@ from torch import Tensor, nn
 from colouriser.errors import reason
 from colouriser.files import write_atomically
 
-from ..run import TrainingError
+from ..errors import TrainingError
 
-MODEL, OPTIMISER = "model.", "optimiser."
 KEPT = {"step", "exp_avg", "exp_avg_sq"}  # by AdamW, of each parameter
+Networks = dict[str, tuple[nn.Module, torch.optim.Optimizer]]
 
 
 @dataclass(frozen=True)
@@ -39,59 +38,65 @@ class Notes:
             raise ValueError(f"a best score of {self.best!r}")
 
 
-def save_checkpoint(learner: Learner, path: Path, notes: Notes) -> None:
-    """Write the model, the optimiser's state and notes, atomically."""
-    model = getattr(learner.model, "module", learner.model)  # within that of several processes
-    state = {MODEL + name: value for name, value in model.state_dict().items()}
-    for index, values in learner.opt.state_dict()["state"].items():
-        for key, value in values.items():
-            state[f"{OPTIMISER}{index}.{key}"] = torch.as_tensor(value)
+def save_checkpoint(path: Path, notes: Notes, networks: Networks) -> None:
+    """Write networks, the state of their optimisers, and notes, atomically."""
+    state: dict[str, Tensor] = {}
+    for name, (network, optimiser) in networks.items():
+        state |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+        for index, values in optimiser.state_dict()["state"].items():
+            for key, value in values.items():
+                state[f"{name}-optimiser.{index}.{key}"] = torch.as_tensor(value)
     state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     data = save(state, metadata={"notes": json.dumps(dataclasses.asdict(notes))})
     write_atomically(path, lambda file: file.write(data))
 
 
-def load_model(path: Path, model: nn.Module) -> None:
-    """Load the model's state in a checkpoint into a model.
+def load_network(path: Path, name: str, network: nn.Module) -> None:
+    """Load one network of a checkpoint.
 
     Raises:
-        TrainingError: the file is damaged or belongs to another model.
+        TrainingError: the file is damaged or belongs to another network.
     """
-    _load(path, model, _read(path)[0])
+    _load(path, network, _under(f"{name}.", _read(path)[0]))
 
 
-def load_checkpoint(learner: Learner, path: Path) -> Notes:
-    """Load what `save_checkpoint` wrote into a learner with the same model, and return the notes.
+def load_checkpoint(path: Path, networks: Networks) -> Notes:
+    """Load what `save_checkpoint` wrote into the same networks and their optimisers, and return the
+    notes.
 
     Raises:
-        TrainingError: the file is damaged or belongs to another model.
+        TrainingError: the file is damaged or belongs to other networks.
     """
     state, notes = _read(path)
-    _load(path, learner.model, state)
-    learner.model.to(learner.dls.device)  # fastai would move the model later, but never this state
-    learner.create_opt()
-    values = learner.opt.state_dict()
+    for name, (network, optimiser) in networks.items():
+        _load(path, network, _under(f"{name}.", state))
+        _load_optimiser(path, optimiser, _under(f"{name}-optimiser.", state))
+    return notes
+
+
+def _load_optimiser(path: Path, optimiser: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:
+    values = optimiser.state_dict()
     values["state"] = {}
-    for index, parameter in enumerate(p for group in learner.opt.param_lists for p in group):
-        stored = _under(f"{OPTIMISER}{index}.", state)
+    parameters = (p for group in optimiser.param_groups for p in group["params"])
+    for index, parameter in enumerate(parameters):
+        stored = _under(f"{index}.", state)
         if stored and stored.keys() != KEPT:
             raise _refusal(path, ValueError("its optimiser is another"))
         shapes = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
         if any(value.shape != shapes[name] for name, value in stored.items()):
             raise _refusal(path, ValueError("a value of the optimiser has another shape"))
-        if stored:  # it has none of a network whose turn has not come
+        if stored:  # it has none of what never had a gradient
             # Laid out in memory as the parameter is: a fused AdamW goes through both as they lie.
             values["state"][index] = {
                 name: torch.empty_like(parameter).copy_(value) if name != "step" else value
                 for name, value in stored.items()
             }
-    learner.opt.load_state_dict(values)
-    return notes
+    optimiser.load_state_dict(values)
 
 
-def _load(path: Path, model: nn.Module, state: dict[str, Tensor]) -> None:
+def _load(path: Path, network: nn.Module, state: dict[str, Tensor]) -> None:
     try:
-        model.load_state_dict(_under(MODEL, state))
+        network.load_state_dict(state)
     except RuntimeError as error:
         raise _refusal(path, error) from error
 

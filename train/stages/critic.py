@@ -6,26 +6,28 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastai.callback.schedule import Learner  # with fit_one_cycle
-from fastai.torch_core import set_seed
+from fastai.data.core import DataLoaders
+from fastai.torch_core import default_device, set_seed
 from fastai.vision.gan import accuracy_thresh_expand
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from colouriser import colour
-from colouriser.generator import Encoder
 
-from ..data.pairs import SameLuma, critic_loaders
+from ..data.loader import CriticLoader
+from ..data.photographs import Photographs, spaced
+from ..errors import TrainingError
+from ..measure.evaluate import squares
 from ..measure.figures import SAMPLES, columns
 from ..recipes import Recipe
-from ..run import Run, TrainingError, spaced
-from .features import Features
-from .generator import imagenet
+from ..run import Run
+from .eyes import Eyes, Look
 from .loop import Autocast, EpochRecord, Scores, adam, train
 
 
-class PatchCritic(nn.Module):
+class PixelHeads(nn.Module):
     """Judges whole photographs from their pixels, as the original project's critic does: a small
     convolutional network, the mean of whose patches (Isola et al. 2017) is the answer."""
 
@@ -38,39 +40,30 @@ class PatchCritic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(256, 1, 3, padding=1))
 
     def forward(self, photograph: Tensor) -> Tensor:
-        """Judge.
-
-        Args:
-            photograph: RGB, float N×3×H×W in [0, 1], H and W from 48. Judged at half size, chroma's
-                own: what the generator cannot paint the critic should not miss.
-
-        Returns:
-            Logits N×1: positive means real.
-        """
+        """RGB, float N×3×H×W in [0, 1], H and W from 48, to logits N×1. Judged at half size,
+        chroma's own: what the generator cannot paint the critic should not miss."""
         x = torch.cat(colour.split(F.avg_pool2d(photograph, 2)), 1)
         x = (x - x.new_tensor([0.5, 0, 0]).view(1, 3, 1, 1)) * 4
         return self.layers(x).flatten(1).float().mean(1, keepdim=True)
 
 
-class FeatureCritic(nn.Module):
-    """Judges photographs from an ImageNet network's features, patch by patch.
+class FeatureHeads(nn.Module):
+    """Judges photographs from what the eyes see, patch by patch.
 
     After Projected GANs (Sauer et al. 2021, arXiv:2111.01007): a critic that need not learn first
     what things are can ask at once whether their colours are right, and learns from few
-    photographs. The network is frozen; small heads judge its features at strides 4, 8, 16 and 32,
-    each down to stride 32. Spectral normalisation (Miyato et al. 2018) keeps them from becoming so
-    sure that their gradient says nothing.
+    photographs. Small heads judge the features at strides 4, 8, 16 and 32, each down to stride 32.
+    Spectral normalisation (Miyato et al. 2018) keeps them from becoming so sure that their gradient
+    says nothing.
 
     Args:
-        features: the network.
-        channels: of its features at these strides.
+        channels: of the features at these strides.
     """
 
-    WIDTH = 128  # channels of the heads
+    WIDTH = 96  # channels of the heads
 
-    def __init__(self, features: Features, channels: Sequence[int]) -> None:
+    def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
-        self.features = features
         self.heads = nn.ModuleList()
         for index, count in enumerate(channels):
             layers: list[nn.Module] = []
@@ -82,27 +75,47 @@ class FeatureCritic(nn.Module):
             layers += [spectral_norm(last[0]), nn.LeakyReLU(0.2), spectral_norm(last[1])]
             self.heads.append(nn.Sequential(*layers))
 
-    def forward(self, photograph: Tensor) -> Tensor:
-        """RGB, float N×3×H×W in [0, 1], to logits N×P, one a patch and depth: positive means
-        real."""
-        levels = self.features(photograph)[1:]
-        logits = [head(x).flatten(1) for head, x in zip(self.heads, levels, strict=True)]
-        return torch.cat(logits, 1).float()
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Features at strides 2 to 32 to logits N×P, one a patch and depth."""
+        levels = zip(self.heads, features[1:], strict=True)
+        return torch.cat([head(x).flatten(1) for head, x in levels], 1).float()
 
 
-def new_critic(recipe: Recipe, encoder_weights: Path | None = None) -> nn.Module:
-    """A recipe's critic, untrained.
+class Critic(nn.Module):
+    """Tells real photographs from generated ones: by their pixels, or by what the eyes see.
 
-    Raises:
-        TrainingError: it needs ImageNet weights, and there are none.
+    Args:
+        eyes: which are no part of the critic's weights; None for one of pixels.
     """
-    if recipe.critic == "pixels":
-        return PatchCritic()
-    widths = Encoder(recipe.model.encoder, 3).widths[1:]
-    return FeatureCritic(Features(imagenet(recipe.model.encoder, encoder_weights)), widths)
+
+    def __init__(self, eyes: Eyes | None) -> None:
+        super().__init__()
+        self.see = None if eyes is None else eyes.look
+        self.heads = PixelHeads() if eyes is None else FeatureHeads(eyes.widths[1:])
+
+    def forward(self, photograph: Tensor) -> Tensor:
+        """RGB, float N×3×H×W in [0, 1], to logits N×P: positive means real."""
+        return self.judge(photograph, None if self.see is None else self.see(photograph))
+
+    def judge(self, photograph: Tensor, look: Look | None) -> Tensor:
+        """The same of photographs that have been looked at."""
+        return self.heads(photograph if look is None else look.features)
 
 
-class CriticError:
+def new_eyes(recipe: Recipe, path: Path | None = None) -> Eyes | None:
+    """The eyes that a recipe's stages 2 and 3 share, on fastai's device; None if it needs none."""
+    weights = (recipe.perceptual_weight, recipe.recognition_weight)
+    if recipe.critic == "pixels" and not any(weights):
+        return None
+    return Eyes(path).to(default_device())
+
+
+def new_critic(recipe: Recipe, eyes: Eyes | None) -> Critic:
+    """A recipe's critic, untrained."""
+    return Critic(None if recipe.critic == "pixels" else eyes)
+
+
+class CriticLoss:
     """Binary cross-entropy of each patch's logit, with one-sided label smoothing."""
 
     def __init__(self, real_label: float) -> None:
@@ -121,43 +134,53 @@ def belief(critic: nn.Module, photograph: Image.Image) -> float:
         return critic.eval()(rgb).sigmoid().mean().item()
 
 
-def train_critic(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> None:
+def train_critic(recipe: Recipe, run: Run, eyes_weights: Path | None = None) -> None:
     """Train the critic on the saved outputs against the real photographs.
 
     Leaves RUN/critic/checkpoint.safetensors.
 
+    Args:
+        recipe: decides critic and schedule.
+        run: a run with a generator.
+        eyes_weights: a safetensors file of the eyes; downloaded unless given.
+
     Raises:
         TrainingError: the generator has not left its outputs yet.
     """
-    if not run.fakes.exists():
+    if not (run.fakes / "photographs.csv").exists():
         raise TrainingError(
             f"{run.folder} has no generated photographs; run the generator step first"
         )
     set_seed(recipe.seed)
-    loaders = critic_loaders(recipe, run, recipe.critic_size)
+    device, fakes = default_device(), Photographs(run.fakes)
+    loaders = [
+        CriticLoader(recipe, run.photographs, fakes, split, device) for split in ("train", "valid")
+    ]
     learner = Learner(
-        loaders,
-        new_critic(recipe, encoder_weights).to(memory_format=torch.channels_last),
-        loss_func=CriticError(recipe.real_label),
+        DataLoaders(*loaders, device=device),
+        new_critic(recipe, new_eyes(recipe, eyes_weights)).to(memory_format=torch.channels_last),
+        loss_func=CriticLoss(recipe.real_label),
         opt_func=adam(),
         metrics=accuracy_thresh_expand,
-        cbs=[SameLuma(), *([Autocast()] if recipe.bfloat16 else [])],
+        cbs=[Autocast()] if recipe.bfloat16 else [],
     )
-    shown = spaced(run.names("valid", recipe.fakes), SAMPLES)
-    files = [(run.colour(name), run.fake(name)) for name in shown]
-    size = (recipe.stored_size, recipe.stored_size)
-    samples = [[ImageOps.fit(Image.open(f).convert("RGB"), size) for f in row] for row in files]
+    size = recipe.stored_size
+    pairs = [
+        squares(photographs, spaced(photographs.of("valid", recipe.fakes), SAMPLES), size)
+        for photographs in (run.photographs, fakes)
+    ]
+    samples = list(zip(*pairs, strict=True))
 
     def judge(epoch: int, row: Scores, best: float | None) -> float:
         """Write the picture of the epoch, with the critic's belief that a photograph is real."""
         beliefs = [[f"real: {belief(learner.model, i):.0%}" for i in row] for row in samples]
         path = run.sample("critic", epoch)
-        columns([*map(tuple, samples)], path, ("Real", "Generated"), [*map(tuple, beliefs)])
+        columns(samples, path, ("Real", "Generated"), [*map(tuple, beliefs)])
         return row["valid_loss"]
 
     train(
         learner,
-        EpochRecord(run, "critic", recipe, judge),
+        EpochRecord(run, "critic", recipe, lambda epoch: recipe.critic_size, judge),
         recipe.critic_epochs,
         lambda first: learner.fit_one_cycle(
             recipe.critic_epochs, recipe.critic_rate, start_epoch=first

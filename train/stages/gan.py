@@ -1,261 +1,254 @@
 """Stage 3: the generator and the critic train against each other.
 
-fastai's GANTrainer runs it. What can go wrong with it in fastai 2.8, and what is done here:
-
-- One optimiser steps both networks, so a frozen one would drift by momentum and weight decay.
-  `OneAtATime` drops the frozen network's gradients before each step; fastai's optimiser then
-  leaves those parameters and their state alone.
-- `fit_one_cycle` would set momentum to 0.95, too much for two opponents: `fit` keeps it at 0.5.
-  (`fit_flat_cos`, which would fit, forgets where to start when a stage is resumed.)
-- `GANDiscriminativeLR` compounds: the two networks are parameter groups with rates of their own.
-- Validation puts the generator into training mode, where the validation photographs would move
-  its batch statistics: `OneAtATime` sets eval mode. It also leaves generator mode on, so each epoch
-  begins with a step of the generator; and fastai then puts both networks into training mode, with
-  dropout in the critic: `OneAtATime` sets the modes again.
-- The adaptive switcher can keep the critic on for ever: `Switcher` bounds both turns.
-- Mixed precision is our own autocast; the losses are computed in float32.
-- The loss reaches both networks without the wrapper that several processes put around the model.
+One fastai callback takes explicit steps with two optimisers: each batch is coloured once, the eyes
+look once at the output and once at the truth, and both networks learn from what they saw. With a
+recipe's `critic_threshold` they take turns instead, as in fastai's examples.
 """
 
 from pathlib import Path
 
 import numpy as np
 import torch
-from fastai.callback.core import Callback
+from fastai.callback.core import Callback, CancelBatchException
 from fastai.callback.schedule import ParamScheduler, SchedCos, SchedNo, combine_scheds
 from fastai.learner import Learner
-from fastai.torch_core import set_seed
-from fastai.vision.gan import GANLoss, GANModule, GANTrainer
+from fastai.torch_core import default_device, set_seed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colouriser import Generator, colour
-from colouriser.generator import Painting
+from colouriser import colour
+from colouriser.generator import Painting, has_bfloat16
 from colouriser.hub import find, load
 
-from ..data.hints import Hints
-from ..data.pairs import SameLuma, pair_loaders
+from ..errors import TrainingError
 from ..recipes import Recipe
-from ..run import Run, TrainingError
-from .blend import blend, learn_evenness
-from .checkpoint import load_model
-from .critic import CriticError, new_critic
-from .distributed import is_first
-from .features import Features, perceptual_distance
-from .generator import Watch, halves, imagenet, painting_error
-from .loop import Autocast, Averaged, EpochRecord, Scores, adam, move_average, train
-from .losses import PaintingError, colourfulness
+from ..run import Run
+from .checkpoint import load_network
+from .critic import Critic, CriticLoss, new_critic, new_eyes
+from .eyes import Eyes, Look, perceptual_distance, recognition_distance
+from .generator import painting_loss
+from .loop import Averaged, EpochRecord, Scores, adam, new_loaders, parameter_groups, train
+from .losses import PaintingLoss, colourfulness
+from .validator import Validator
+
+STEEPEST = 5.0  # norm of the generator's gradient: a batch that the critic dislikes is one of many
+MOMENTUM = 0.5  # of both optimisers: opponents that remember run past each other
 
 
-class Painter(nn.Module):
-    """The generator with the output the critic judges: photographs."""
-
-    def __init__(self, generator: Generator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, luma: Tensor, hints: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Luma N×1×H×W and hints to RGB N×3×H×W, where a colour that does not exist at its luma
-        looks to the critic as it looks to people; and the palette."""
-        chroma, palette = self.generator(luma, hints)
-        large = F.interpolate(chroma, luma.shape[-2:], mode="bilinear")
-        return colour.merge(luma, large), palette
+def paint(painting: Painting, luma: Tensor) -> Tensor:
+    """RGB N×3×H×W of a painting at its luma N×1×H×W, where a colour that does not exist at its luma
+    looks to the critic as it looks to people."""
+    large = F.interpolate(painting.chroma, luma.shape[-2:], mode="bilinear")
+    return colour.merge(luma, large)
 
 
-class Gan(GANModule):
-    """Both networks, and the generator as it was on average over its last steps: opponents circle
-    around each other, and the average is steadier (Yazıcı et al. 2018, arXiv:1806.04498)."""
+class GanLosses:
+    """What the generator is told."""
 
-    def __init__(self, generator: Generator, critic: nn.Module) -> None:
-        super().__init__(Painter(generator), critic, gen_mode=True)
-        self.average = Averaged(generator).average
+    def __init__(self, recipe: Recipe, painting: PaintingLoss) -> None:
+        self.recipe, self.painting = recipe, painting
+
+    def __call__(
+        self,
+        output: Tensor,
+        palette: Tensor,
+        truth: Tensor,
+        logits: Tensor,
+        looks: tuple[Look, Look] | None,
+    ) -> tuple[Tensor, Scores]:
+        """Be taken for real, be as colourful as the truth, and stay near it: in chroma and palette,
+        and in what a network sees.
+
+        Args:
+            output: RGB N×3×H×W.
+            palette: logits N×K×H/4×W/4.
+            truth: RGB N×3×H×W.
+            logits: the critic's of the output.
+            looks: the eyes' at output and truth, if the recipe needs them.
+
+        Returns:
+            A scalar, and what it consists of.
+        """
+        recipe = self.recipe
+        _, chroma = colour.split(F.avg_pool2d(output, 2))
+        parts = {
+            # Binary cross-entropy with the label "real".
+            "adversarial": (recipe.critic_weight, F.softplus(-logits).mean()),
+            "pixel": (recipe.pixel_weight, self.painting(Painting(chroma, palette), truth)),
+            # A statistic of the batch to match, as in Salimans et al. 2016: errors make pale.
+            "vividness": (
+                recipe.vividness_weight,
+                (colourfulness(output) / colourfulness(truth) - 1).abs(),
+            ),
+        }
+        if looks is not None:
+            parts["perceptual"] = (recipe.perceptual_weight, perceptual_distance(*looks))
+            parts["recognition"] = (recipe.recognition_weight, recognition_distance(*looks))
+        total = torch.stack([weight * value for weight, value in parts.values()]).sum()
+        return total, {name: value.item() for name, (_, value) in parts.items()}
 
 
-class Game(GANLoss):
-    """Both sides' losses, and what they were on average since `reset_averages`."""
+class GanSteps(Callback):
+    """Takes the steps of both networks; fastai's own step is left out.
+
+    Args:
+        critic: is on the learner's device.
+        eyes: likewise; None if the recipe needs none.
+    """
 
     def __init__(
-        self, recipe: Recipe, gan: Gan, painting_error: PaintingError, features: Features | None
+        self, recipe: Recipe, critic: Critic, eyes: Eyes | None, painting: PaintingLoss
     ) -> None:
-        super().__init__(None, None, gan)
-        self.recipe, self.features = recipe, features
-        self.critic_error = CriticError(recipe.real_label)
-        self.painting_error = painting_error
-        self.reset_averages()
+        self.recipe, self.critic, self.eyes = recipe, critic, eyes
+        self.losses, self.critic_loss = GanLosses(recipe, painting), CriticLoss(recipe.real_label)
+        self.optimiser = torch.optim.AdamW(
+            critic.parameters(), recipe.gan_critic_rate, (MOMENTUM, 0.99), weight_decay=0.0
+        )
+        self.generators_turn = True
+        self.sums: Scores = {}
+        self.counts: dict[str, int] = {}
 
-    def reset_averages(self) -> None:
-        self.sums: dict[str, Tensor] = {}  # a GPU would be waited for at each number
-        self.steps = {"generator": 0, "critic": 0}
+    def before_epoch(self) -> None:
+        self.sums, self.counts = {}, {}
 
-    def generator(self, output: tuple[Tensor, Tensor], target: Tensor) -> Tensor:
-        """Be taken for real, be as colourful as the truth, and stay near it: in chroma and palette,
-        and in what a network sees."""
-        rgb, palette = output
-        _, chroma = colour.split(F.avg_pool2d(rgb, 2))
-        values = {
-            # Binary cross-entropy with the label "real".
-            "adversarial": F.softplus(-self.gan_model.critic(rgb)).mean(),
-            "pixel": self.painting_error(Painting(chroma, palette), target),
-            # A statistic of the batch to match, as in Salimans et al. 2016: errors make pale.
-            "vividness": (colourfulness(rgb) / colourfulness(target) - 1).abs(),
-        }
-        recipe = self.recipe
-        loss = recipe.critic_weight * values["adversarial"] + recipe.pixel_weight * values["pixel"]
-        loss = loss + recipe.vividness_weight * values["vividness"]
-        if self.features is not None:
-            values["perceptual"] = perceptual_distance(self.features, rgb, target)
-            loss = loss + recipe.perceptual_weight * values["perceptual"]
-        self._count("generator", values)
-        return loss
-
-    def critic(self, real: Tensor, luma: Tensor, hints: Tensor | None = None) -> Tensor:
-        """Call real photographs (whose logits are given) real and generated ones generated."""
-        with torch.no_grad():
-            painted, _ = self.gan_model.generator(luma, hints)
-        fake = self.gan_model.critic(painted)
-        error = self.critic_error(real, real.new_ones(len(real)))
-        error = (error + self.critic_error(fake, fake.new_zeros(len(fake)))) / 2
-        accuracy = ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2
-        self._count("critic", {"critic_loss": error, "critic_accuracy": accuracy})
-        return error
-
-    def averages(self) -> Scores:
-        """Mean of each value over the steps it was computed in, and the number of steps."""
-        sides = {"critic_loss": "critic", "critic_accuracy": "critic"}
-        means = {k: v.item() / self.steps[sides.get(k, "generator")] for k, v in self.sums.items()}
-        return means | {f"{side}_steps": count for side, count in self.steps.items()}
-
-    def _count(self, side: str, values: dict[str, Tensor]) -> None:
-        if torch.is_grad_enabled():  # not in validation
-            self.steps[side] += 1
-            for name, value in values.items():
-                self.sums[name] = self.sums.get(name, 0.0) + value.detach()
-
-
-class OneAtATime(Callback):
-    """Keeps the network whose turn it is not exactly as it is. See the module's docstring."""
-
-    run_after = GANTrainer
-
-    def __init__(self, decay: float) -> None:
-        self.decay = decay
-
-    def before_step(self) -> None:
-        trainer = self.gan_trainer
-        frozen = trainer.critic if trainer.gen_mode else trainer.generator
-        for parameter in frozen.parameters():
-            parameter.grad = None
-
-    def after_step(self) -> None:
-        if self.gan_trainer.gen_mode:
-            gan = self.loss_func.gan_model
-            move_average(gan.average, gan.generator.generator, self.decay)
-
-    def before_train(self) -> None:
-        self.gan_trainer.switch(self.gan_trainer.gen_mode)
-
-    def before_validate(self) -> None:
-        self.model.eval()
-
-
-class Switcher(Callback):
-    """Ends a turn after so many steps, and the critic's before if its loss is below a threshold."""
-
-    run_after = GANTrainer
-
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe, self.turn = recipe, 0
-
-    def after_batch(self) -> None:
+    def before_batch(self) -> None:
         if not self.training:
             return
-        self.turn += 1
-        if self.gan_trainer.gen_mode:
-            over = self.turn >= self.recipe.generator_turn
-        else:
-            good = self.loss.item() < self.recipe.critic_threshold
-            over = good or self.turn >= self.recipe.critic_turn
-        if over:
-            self.turn = 0
-            self.gan_trainer.switch()
+        both = self.recipe.critic_threshold is None
+        luma = self.xb[0]
+        device = luma.device.type
+        bfloat16 = self.recipe.bfloat16 and has_bfloat16(device)
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            painting = self.model.network(*self.xb)
+            output = paint(painting, luma)
+            with torch.no_grad():
+                true_look = None if self.eyes is None else self.eyes.look(self.y)
+            look = None if self.eyes is None else self.eyes.look(output)
+        looks = None if look is None or true_look is None else (look, true_look)
+        generators_turn = self.generators_turn
+        if both or not generators_turn:
+            loss = self._step_critic(output.detach(), looks, device, bfloat16)
+            self.generators_turn = loss < (self.recipe.critic_threshold or 0)
+        if both or generators_turn:
+            loss = self._step_generator(painting, output, looks, device, bfloat16)
+            self.generators_turn = False
+        self.learn.loss = self.learn.loss_grad = torch.tensor(loss)
+        raise CancelBatchException
+
+    def _step_critic(
+        self, output: Tensor, looks: tuple[Look, Look] | None, device: str, bfloat16: bool
+    ) -> float:
+        """Call real photographs real and generated ones generated; returns the loss."""
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            real = self.critic.judge(self.y, looks and looks[1])
+            fake = self.critic.judge(output, looks and _detached(looks[0]))
+        count = len(output)
+        loss = self.critic_loss(real, real.new_ones(count))
+        loss = (loss + self.critic_loss(fake, fake.new_zeros(count))) / 2
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        fall = self.opt.hypers[-1]["lr"] / self.recipe.gan_rate
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.gan_critic_rate * fall  # as the generator's rate falls
+        self.optimiser.step()
+        accuracy = ((real > 0).float().mean() + (fake <= 0).float().mean()) / 2
+        self._count({"critic_loss": loss.item(), "critic_accuracy": accuracy.item()})
+        return loss.item()
+
+    def _step_generator(
+        self,
+        painting: Painting,
+        output: Tensor,
+        looks: tuple[Look, Look] | None,
+        device: str,
+        bfloat16: bool,
+    ) -> float:
+        self.critic.requires_grad_(False)
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            logits = self.critic.judge(output, looks and looks[0])
+        loss, parts = self.losses(output.float(), painting.palette, self.y, logits, looks)
+        self.opt.zero_grad()
+        loss.backward()
+        self.critic.requires_grad_(True)
+        nn.utils.clip_grad_norm_(self.model.network.parameters(), STEEPEST)
+        self.opt.step()
+        self.model.move(self.recipe.gan_average)
+        self._count(parts)
+        return loss.item()
+
+    def _count(self, values: Scores) -> None:
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def averages(self) -> Scores:
+        """Mean of each value over the epoch's steps in which it was computed, and their numbers."""
+        means = {name: total / self.counts[name] for name, total in self.sums.items()}
+        steps = {"critic_steps": "critic_loss", "generator_steps": "pixel"}
+        return means | {name: self.counts.get(of, 0) for name, of in steps.items()}
 
 
-def gan_learner(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> Learner:
-    """The learner of the stage, from what the generator's and the critic's stages left.
-
-    Raises:
-        TrainingError: one of them is not done.
-    """
-    if not run.has_model("generator"):
-        raise TrainingError(f"{run.folder} has no generator; run the generator step first")
-    generator = blend(load(find(run.stage("generator"))), *recipe.gan_mix)
-    gan = Gan(generator, trained_critic(recipe, run, encoder_weights))
-    loaders = pair_loaders(recipe, run, recipe.gan_size, recipe.gan_batch)
-    features = None
-    if recipe.perceptual_weight:
-        features = Features(imagenet(recipe.model.encoder, encoder_weights))
-        features.to(loaders.device).to(memory_format=torch.channels_last)
-    return Learner(
-        loaders,
-        gan.to(memory_format=torch.channels_last),
-        loss_func=Game(recipe, gan, painting_error(recipe, run, generator), features),
-        splitter=lambda gan: [*halves(gan.generator.generator), list(gan.critic.parameters())],
-        opt_func=adam(mom=0.5),
-        wd=0.0,
-        cbs=[
-            GANTrainer(gen_first=True, switch_eval=True),  # the idle network in eval mode
-            Switcher(recipe),
-            OneAtATime(recipe.gan_average),
-            SameLuma(),
-            *([Hints(recipe.hints)] if recipe.model.hints else []),
-            *([Autocast()] if recipe.bfloat16 else []),
-        ],
-    )
+def _detached(look: Look) -> Look:
+    return Look([x.detach() for x in look.features], look.logits.detach())
 
 
-def train_gan(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> None:
-    """Train both networks against each other; leaves the best epoch's generator in
-    RUN/gan/unblended, and with an evenness in RUN/gan.
+def train_gan(recipe: Recipe, run: Run, eyes_weights: Path | None = None) -> None:
+    """Train both networks against each other; leaves the best epoch's generator in RUN/gan.
 
     Args:
         recipe: decides losses and schedule.
         run: a run with a generator and a critic.
-        encoder_weights: a file with torchvision's ImageNet weights, for the perceptual distance;
-            downloaded unless given.
+        eyes_weights: a safetensors file of the eyes; downloaded unless given.
 
     Raises:
         TrainingError: the generator's or the critic's stage is not done.
     """
+    if not run.has_model("generator"):
+        raise TrainingError(f"{run.folder} has no generator; run the generator step first")
     set_seed(recipe.seed)
-    learner = gan_learner(recipe, run, encoder_weights)
-    game = learner.loss_func
-    watch = Watch(recipe, run, learner.model.average, "gan", run.unblended)
+    generator = load(find(run.stage("generator")))
+    loaders = new_loaders(recipe, run)
+    eyes = new_eyes(recipe, eyes_weights)
+    painting = painting_loss(recipe, run, generator)
+    steps = GanSteps(recipe, trained_critic(recipe, run, eyes), eyes, painting)
+    learner = Learner(
+        loaders,
+        Averaged(generator.to(memory_format=torch.channels_last)),
+        loss_func=painting,  # of validation
+        splitter=lambda model: parameter_groups(model.network),
+        opt_func=adam(mom=MOMENTUM),
+        wd=0.01,
+        cbs=[steps],
+    )
+    validator = Validator(recipe, run, learner.model.average, "gan")
 
     def after(epoch: int, row: Scores, best: float | None) -> float:
         row.pop("train_loss")  # both sides' mixed
-        row.update(game.averages())
-        game.reset_averages()
-        return watch(epoch, row, best)
+        row.update(steps.averages())
+        return validator(epoch, row, best)
 
-    rates = np.array(
-        [recipe.gan_rate * recipe.encoder_share, recipe.gan_rate, recipe.gan_critic_rate]
-    )
+    rates = np.array([recipe.gan_rate * recipe.encoder_share, recipe.gan_rate])
     # Steady for half the time, then down: at a steady rate colours change from epoch to epoch.
     schedule = combine_scheds([0.5, 0.5], [SchedNo(rates, rates), SchedCos(rates, rates / 100)])
+    small, epochs = recipe.gan_small_epochs, recipe.gan_epochs
+    record = EpochRecord(
+        run,
+        "gan",
+        recipe,
+        lambda epoch: recipe.gan_small_size if epoch < small else recipe.gan_size,
+        after,
+        {"critic": (steps.critic, steps.optimiser)},
+    )
     train(
         learner,
-        EpochRecord(run, "gan", recipe, after),
-        recipe.gan_epochs,
-        lambda first: learner.fit(
-            recipe.gan_epochs, cbs=ParamScheduler({"lr": schedule}), start_epoch=first
-        ),
+        record,
+        epochs,
+        lambda first: learner.fit(epochs, cbs=ParamScheduler({"lr": schedule}), start_epoch=first),
     )
-    if is_first() and not run.has_model("gan"):
-        learn_evenness(recipe, run)
 
 
-def trained_critic(recipe: Recipe, run: Run, encoder_weights: Path | None = None) -> nn.Module:
-    """The critic that stage 2 left.
+def trained_critic(recipe: Recipe, run: Run, eyes: Eyes | None) -> Critic:
+    """The critic that stage 2 left, on fastai's device.
 
     Raises:
         TrainingError: the stage is not done.
@@ -263,6 +256,6 @@ def trained_critic(recipe: Recipe, run: Run, encoder_weights: Path | None = None
     path = run.checkpoint("critic")
     if not path.exists():
         raise TrainingError(f"{run.folder} has no critic; run the critic step first")
-    critic = new_critic(recipe, encoder_weights)
-    load_model(path, critic)
-    return critic
+    critic = new_critic(recipe, eyes)
+    load_network(path, "model", critic)
+    return critic.to(default_device()).to(memory_format=torch.channels_last)

@@ -2,16 +2,16 @@
 
 import copy
 import logging
-import random
 import time
 from collections.abc import Callable
 from functools import partial
 
 import torch
 from fastai.callback.core import Callback
+from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
-from fastai.torch_core import set_seed
+from fastai.torch_core import default_device, set_seed
 from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -19,19 +19,33 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from colouriser import Generator
 from colouriser.generator import has_bfloat16
 
+from ..data.loader import Loader
+from ..errors import TrainingError
 from ..recipes import Recipe
-from ..run import Run, TrainingError, read_csv, write_csv
+from ..run import Run, read_csv, write_csv
 from .checkpoint import Notes, load_checkpoint, save_checkpoint
-from .distributed import distribute, is_first
 
 log = logging.getLogger(__name__)
 
 Scores = dict[str, float]
 
 
+def new_loaders(recipe: Recipe, run: Run) -> DataLoaders:
+    """The training and the validation split, on fastai's device."""
+    device = default_device()
+    photographs = run.photographs
+    return DataLoaders(
+        Loader(recipe, photographs, "train", recipe.batch, device),
+        Loader(recipe, photographs, "valid", recipe.batch, device, recipe.watched),
+        device=device,
+    )
+
+
 class Autocast(Callback):
     """bfloat16 for forward and loss, on any device that has it (fastai's MixedPrecision is for CUDA
     alone)."""
+
+    order = -10  # before a callback that takes its own steps
 
     def before_batch(self) -> None:
         device = next(self.model.parameters()).device.type
@@ -39,6 +53,9 @@ class Autocast(Callback):
         self.autocast.__enter__()
 
     def after_loss(self) -> None:
+        self.autocast.__exit__(None, None, None)
+
+    def after_cancel_batch(self) -> None:
         self.autocast.__exit__(None, None, None)
 
 
@@ -57,36 +74,46 @@ class Averaged(nn.Module):
     def forward(self, *inputs: Tensor) -> object:
         return self.network(*inputs)
 
-
-def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the average of a network's weights a step toward the network."""
-    parameters = zip(average.parameters(), network.parameters(), strict=True)
-    buffers = zip(average.buffers(), network.buffers(), strict=True)
-    moved = [pair for pair in (*parameters, *buffers) if pair[0].is_floating_point()]
-    get_ema_multi_avg_fn(decay)([pair[0] for pair in moved], [pair[1] for pair in moved], 0)
-
-
-def adam(mom: float = 0.9) -> partial:
-    """torch's AdamW as fastai's `opt_func`: one operation for all weights, where fastai's own has
-    several for each, and a GPU waits for Python to ask for each."""
-    return partial(OptimWrapper, opt=AdamW, betas=(mom, 0.999), fused=True)
+    def move(self, decay: float) -> None:
+        """Move the average a step toward the network; decay 0 makes them equal."""
+        parameters = zip(self.average.parameters(), self.network.parameters(), strict=True)
+        buffers = zip(self.average.buffers(), self.network.buffers(), strict=True)
+        moved = [pair for pair in (*parameters, *buffers) if pair[0].is_floating_point()]
+        get_ema_multi_avg_fn(decay)([pair[0] for pair in moved], [pair[1] for pair in moved], 0)
 
 
 class MoveAverage(Callback):
     """Moves the average after each step."""
 
-    def __init__(self, model: Averaged, decay: float) -> None:
-        self.averaged, self.decay = model, decay
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
 
     def after_step(self) -> None:
-        move_average(self.averaged.average, self.averaged.network, self.decay)
+        self.model.move(self.decay)
+
+
+def adam(mom: float = 0.9) -> partial:
+    """torch's AdamW as fastai's `opt_func`: one operation for all weights, where fastai's own has
+    several for each, and a GPU waits for Python to ask for each."""
+    return partial(OptimWrapper, opt=AdamW, betas=(mom, 0.99), fused=True)
+
+
+def parameter_groups(generator: Generator) -> list[list[nn.Parameter]]:
+    """The generator's parameters in two groups: the encoder's and all others."""
+    encoder = list(generator.encoder.parameters())
+    own = set(encoder)
+    return [encoder, [p for p in generator.parameters() if p not in own]]
 
 
 class EpochRecord(Callback):
-    """After each epoch: a row in history.csv, then a checkpoint. Before each: the same seed again.
+    """After each epoch: a row in history.csv, then a checkpoint. Before each: seed and crop size.
 
     `after` is called with the epoch's number (from 1), its row so far and the best score yet; it
     adds to the row, keeps the model if it is the best, and returns the best score.
+
+    Args:
+        size: of the crops of an epoch, from 0.
+        others: networks that are no part of the learner's model, and their optimisers.
     """
 
     order = 80  # after fastai's Recorder and SkipToEpoch
@@ -96,21 +123,24 @@ class EpochRecord(Callback):
         run: Run,
         stage: str,
         recipe: Recipe,
+        size: Callable[[int], int],
         after: Callable[[int, Scores, float | None], float],
+        others: dict[str, tuple[nn.Module, torch.optim.Optimizer]] | None = None,
     ) -> None:
-        self.run, self.stage, self.recipe, self.after_scores = run, stage, recipe, after
+        self.run, self.stage, self.recipe = run, stage, recipe
+        self.size, self.after_scores, self.others = size, after, others or {}
         self.first = 0
         self.best: float | None = None
 
     def before_epoch(self) -> None:
         # A resumed stage sees the photographs in the order it would have seen without a break.
         set_seed(self.recipe.seed + self.epoch)
-        loader = getattr(self.dls.train, "dl", self.dls.train)  # within that of several processes
-        loader.rng = random.Random(self.recipe.seed + self.epoch)
+        for loader in self.dls:
+            loader.begin(self.epoch, self.size(self.epoch))
         self.started = time.monotonic()
 
     def after_epoch(self) -> None:
-        if self.epoch < self.first or not is_first():  # fastai runs this for skipped epochs too
+        if self.epoch < self.first:  # fastai runs this for skipped epochs too
             return
         names = self.recorder.metric_names[1:-1]  # without the epoch and fastai's time
         row = dict(zip(names, self.recorder.values[-1], strict=True))
@@ -118,7 +148,10 @@ class EpochRecord(Callback):
         row["seconds"] = round(time.monotonic() - self.started, 1)
         _add_row(self.run, self.stage, {"epoch": self.epoch + 1, **row})
         notes = Notes(self.epoch + 1, self.best)
-        save_checkpoint(self.learn, self.run.checkpoint(self.stage), notes)
+        save_checkpoint(self.run.checkpoint(self.stage), notes, self.networks())
+
+    def networks(self) -> dict[str, tuple[nn.Module, torch.optim.Optimizer]]:
+        return {"model": (self.learn.model, self.learn.opt.opt), **self.others}
 
 
 def train(
@@ -136,14 +169,15 @@ def train(
         fit: called with the epoch to start from; calls one of the learner's fit methods.
     """
     record.run.stage(record.stage).mkdir(parents=True, exist_ok=True)
+    learner.add_cb(record)
     path = record.run.checkpoint(record.stage)
     if path.exists():
-        notes = load_checkpoint(learner, path)
+        learner.model.to(learner.dls.device)  # fastai would move it later, but never this state
+        learner.create_opt()
+        notes = load_checkpoint(path, record.networks())
         record.first, record.best = notes.epochs, notes.best
         log.info("%s: %d of %d epochs are done", record.stage, record.first, epochs)
     if record.first < epochs:
-        learner.add_cb(record)
-        distribute(learner)
         fit(record.first)
 
 
@@ -156,4 +190,5 @@ def _add_row(run: Run, stage: str, row: dict[str, float]) -> None:
         except (KeyError, TypeError, ValueError) as error:
             raise TrainingError(f"{path} is damaged ({error}); delete it") from error
     rows.append({k: f"{v:.6g}" if isinstance(v, float) else str(v) for k, v in row.items()})
-    write_csv(path, list(row), rows)
+    columns = dict.fromkeys(column for one in rows for column in one)  # an epoch may lack some
+    write_csv(path, list(columns), rows)

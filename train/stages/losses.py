@@ -8,7 +8,7 @@ from colouriser import Generator, colour
 from colouriser.generator import Painting
 
 
-class ChromaError:
+class ChromaLoss:
     """The pixel loss, between chroma N×2×H/2×W/2 and the truth, RGB N×3×H×W.
 
     "mse" is the mean squared error (× 100, to be about 1). Its best answer is the mean of all
@@ -31,7 +31,7 @@ class ChromaError:
         return 10 * (errors + self.FLOOR).log10().mean()
 
 
-class PaletteError:
+class PaletteLoss:
     """Cross-entropy between the palette's logits N×K×H/4×W/4 and the truth, RGB N×3×H×W.
 
     A true colour is shared out among the four cells around it, so that nothing is lost by
@@ -85,10 +85,10 @@ class PaletteError:
         return counts / counts.sum()
 
 
-class PaintingError:
+class PaintingLoss:
     """Stage 1's loss: the chroma's error, and the palette's with its weight."""
 
-    def __init__(self, chroma: ChromaError, palette: PaletteError | None, weight: float) -> None:
+    def __init__(self, chroma: ChromaLoss, palette: PaletteLoss | None, weight: float) -> None:
         self.chroma, self.palette, self.weight = chroma, palette, weight
 
     def __call__(self, painting: Painting, truth: Tensor) -> Tensor:
