@@ -80,7 +80,7 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        # Two CPU cores, three hours.
+        # Two CPU cores, two hours.
         Recipe("cpu", epoch_crops=6_000),  # an epoch of minutes: what is killed loses little
         # From a trained model (--start), to go on or on photographs of another kind.
         Recipe(
