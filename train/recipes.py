@@ -85,6 +85,7 @@ RECIPES = {
         # From a trained model (--start), to go on or on photographs of another kind.
         Recipe(
             "finetune",
+            model=GeneratorConfig("resnet18", attention=False, mean=0.61),  # of the bundled weights
             generator_epochs=3,
             small_epochs=0,
             generator_rate=5e-4,  # half: what is known should not be lost
