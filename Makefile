@@ -11,15 +11,18 @@ BIN := .venv/bin
 TORCH ?= default
 CPU := https://download.pytorch.org/whl/cpu
 
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
 .PHONY: app test test-fast hub-demo screenshots
 
 app: .venv/app
 	$(BIN)/python app.py
 
-test: .venv/test .venv/browser
+test: .venv/test .venv/browser node_modules/.package-lock.json
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	npm run --silent check
 	$(BIN)/python -m pytest
 
 test-fast: .venv/test
@@ -29,6 +32,10 @@ test-fast: .venv/test
 .venv/browser: .venv/test
 	command -v chromium || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y chromium; } \
 		|| $(BIN)/playwright install --with-deps chromium
+	touch $@
+
+node_modules/.package-lock.json: package-lock.json .venv/test
+	npm ci --no-audit --no-fund
 	touch $@
 
 screenshots: .venv/test .venv/browser
