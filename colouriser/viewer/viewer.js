@@ -99,6 +99,7 @@ class Viewer {
   /** Bring the elements up to the state. */
   render() {
     const {state, drawn, root} = this;
+    if (drawn.pins !== state.pins) this.renderPins();
     if (drawn.number !== state.number) this.renderNew();
     if (drawn.phase !== "done" && state.phase === "done") this.view.line = state.kind === "first" ? 0.4 : 0.5;
     root.dataset.state = state.phase;
@@ -106,7 +107,6 @@ class Viewer {
     root.toggleAttribute("data-grey", state.picture?.grey ?? false);
     this.view.photo = state.size;
     if (drawn.picture !== state.picture) this.renderPicture();
-    if (drawn.pins !== state.pins) this.renderPins();
     if (drawn.variants !== state.variants) this.renderStrip();
     for (const [index, button] of [...this.$(".strip").children].entries()) button.setAttribute("aria-pressed", String(index === state.variant));
     this.renderSettings();

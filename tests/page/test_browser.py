@@ -47,9 +47,11 @@ def visit(browser: Browser, url: str, **options: Any) -> Page:
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     """The page on a laptop."""
-    opened = visit(browser, url)
+    opened, errors = visit(browser, url), list[str]()
+    opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     opened.context.close()
+    assert not errors
 
 
 @pytest.fixture
