@@ -165,7 +165,7 @@ def _pinned(model: str) -> str:
     """
     from . import hub  # when it is needed: it imports torch
 
-    return hub.pinned(hub.find(model)) or ""
+    return hub.pinned(hub.resolve(model)) or ""
 
 
 def _outcomes(

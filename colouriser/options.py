@@ -41,7 +41,7 @@ class Number:
                 "no_number",
                 "{setting} must be a number, not {value}",
                 setting=name,
-                value=shown(value),
+                value=quoted(value),
             )
         if not self.lowest <= value <= self.highest or (self.whole and value != int(value)):
             raise SettingError(
@@ -51,7 +51,7 @@ class Number:
                 lowest=self.lowest,
                 highest=self.highest,
                 whole=" in whole numbers" if self.whole else "",
-                value=shown(value),
+                value=quoted(value),
             )
         return int(value) if self.whole else float(value)
 
@@ -81,7 +81,7 @@ class Choice:
                 "{setting} must be one of {choices}, not {value}",
                 setting=name,
                 choices=", ".join(self.choices),
-                value=shown(value),
+                value=quoted(value),
             )
         return value
 
@@ -109,7 +109,7 @@ class Switch:
                 "no_switch",
                 "{setting} must be true or false, not {value}",
                 setting=name,
-                value=shown(value),
+                value=quoted(value),
             )
         return value
 
@@ -223,6 +223,6 @@ def spread(function: Callable, annotation: Callable[[str, Setting], Any]) -> Cal
     return with_options
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value from outside, as an error shows it."""
     return repr(value)[:50]

@@ -24,17 +24,17 @@ from .hints import (
     Hint,
     Patch,
     Suggestion,
-    borrow,
     check,
     check_place,
-    doubt,
-    draw,
-    obey,
+    enforce_hints,
+    entropy,
+    match_features,
     patches,
+    rasterise,
+    sample_variants,
     suggest,
-    vary,
 )
-from .options import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS, shown
+from .options import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS, quoted
 from .photo import to_luma
 
 LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
@@ -68,7 +68,7 @@ class Prediction:
     size: tuple[int, int]  # of the photograph: width, height
     luma: Tensor  # float 1×1×H×W in [0, 1], the small copy
     chroma: Tensor  # float 1×2×H/2×W/2 (Cb, Cr)
-    palette: Tensor  # float K×H/4×W/4, probabilities of the cells; K is 0 for weights of before
+    palette: Tensor  # float K×H/4×W/4, probabilities of the cells; K is 0 for older weights
     cells: Tensor  # float K×2 (Cb, Cr)
     coefficients: Tensor  # float 4×H/2×W/2, of guide.guided_upsampling
     patches: tuple[Patch, ...] = ()  # the hints and borrowed colours that it was given
@@ -88,7 +88,7 @@ class Prediction:
         """Where the network could as well have chosen otherwise, see `Colouriser.uncertainty`; of
         the photograph's size unless another is given."""
         self._check_palette()
-        values = doubt(self.palette).clamp(0, 1).mul(255).round().byte().numpy()
+        values = entropy(self.palette).clamp(0, 1).mul(255).round().byte().numpy()
         return Image.fromarray(values).resize(size or self.size, Image.Resampling.BILINEAR)
 
     def variant_hints(self, variant: int, hints: Sequence[Hint] = ()) -> list[Hint]:
@@ -115,7 +115,7 @@ class Prediction:
                 )
                 for row, column, rgb in chosen
             ]
-            for chosen in vary(self.palette, self.cells, luma, n, seed)
+            for chosen in sample_variants(self.palette, self.cells, luma, n, seed)
         ]
 
     @property
@@ -156,8 +156,8 @@ class Colouriser:
             SettingError: there is no such device.
             ModelError: the model cannot be found, is damaged, or does not fit its config.
         """
-        found = hub.find(source)
-        return cls(hub.load(found), device, str(found))
+        model = hub.resolve(source)
+        return cls(hub.load(model), device, str(model))
 
     def colourise(
         self,
@@ -197,7 +197,7 @@ class Colouriser:
         """
         luma = to_luma(image)
         prediction = self.predict(luma, detail, hints, reference, strength)
-        return self.merge(luma, prediction, vividness, temperature)
+        return self.render(luma, prediction, vividness, temperature)
 
     def predict(
         self,
@@ -327,7 +327,7 @@ class Colouriser:
         """
         luma = to_luma(image)
         return [
-            self.merge(luma, prediction)
+            self.render(luma, prediction)
             for prediction in self.predict_variants(self.predict(luma), n, seed)
         ]
 
@@ -342,7 +342,7 @@ class Colouriser:
             yield self._predict(prediction.size, prediction.luma, found)
 
     @staticmethod
-    def merge(
+    def render(
         luma: Image.Image,
         prediction: Prediction,
         vividness: float = VIVIDNESS.default,
@@ -364,14 +364,16 @@ class Colouriser:
         """
         VIVIDNESS.check("vividness", vividness)
         TEMPERATURE.check("temperature", temperature)
-        return guide.merge(luma, prediction.coefficients, vividness, temperature)
+        return guide.render_bands(luma, prediction.coefficients, vividness, temperature)
 
     def _predict(self, size: tuple[int, int], small: Tensor, found: list[Patch]) -> Prediction:
         return self._prediction(size, small, *self._paint(small, found), found)
 
     def _paint(self, small: Tensor, found: list[Patch]) -> tuple[Tensor, Tensor]:
         """Chroma and palette of small copies N×1×H×W, on the CPU; patches are the same for all."""
-        drawn = draw(found, (small.shape[3], small.shape[2])).to(self.device) if found else None
+        drawn = (
+            rasterise(found, (small.shape[3], small.shape[2])).to(self.device) if found else None
+        )
         with torch.inference_mode():
             layout = small.to(self.device).contiguous(memory_format=torch.channels_last)
             chroma, palette = (x.cpu() for x in self.generator(layout, drawn))
@@ -387,7 +389,9 @@ class Colouriser:
     ) -> Prediction:
         with torch.inference_mode():
             half = F.avg_pool2d(small, 2)
-            chroma = obey(half, chroma.contiguous(), found)  # or pooling it takes twice as long
+            chroma = enforce_hints(
+                half, chroma.contiguous(), found
+            )  # or pooling it takes twice as long
             coefficients = guide.guided_upsampling(half, chroma)[0]
             likely = palette[0].movedim(0, 2).softmax(2).movedim(2, 0)
         if not (coefficients.sum() + likely.sum()).isfinite():
@@ -410,7 +414,7 @@ class Colouriser:
         chroma = F.adaptive_avg_pool2d(chroma, (other.shape[1], other.shape[2]))[0]
         before = F.adaptive_avg_pool2d(predicted, (own.shape[1], own.shape[2]))[0]
         found = []
-        for row, column, other_row, other_column in borrow(own, other):
+        for row, column, other_row, other_column in match_features(own, other):
             mixed = torch.lerp(before[:, row, column], chroma[:, other_row, other_column], strength)
             middle = MATCHED // 2
             top = min(row * MATCHED + middle - 2, small.shape[2] - 4)
@@ -493,6 +497,6 @@ def _device(name: str | torch.device | None) -> torch.device:
         raise SettingError(
             "no_device",
             "{device} is no device of this computer; give cpu, cuda, cuda:1 or mps",
-            device=shown(str(name)),
+            device=quoted(str(name)),
         ) from error
     return device

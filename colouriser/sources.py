@@ -107,7 +107,7 @@ def short_stem(name: str) -> str:
     return stem[:MAX_STEM_BYTES].decode("utf-8", "ignore")
 
 
-def unused(name: str, used: set[str]) -> str:
+def unused_name(name: str, used: set[str]) -> str:
     """A name, or one with a number added if it has been used; it is used from now on."""
     path, number, free = Path(name), 2, name
     while free.lower() in used:  # some file systems know no case

@@ -24,7 +24,7 @@ from .files import write_atomically
 from .hints import Hint
 from .job import Job, Outcome, Target, too_much
 from .options import Wishes
-from .photo import Photo, encode, mark, not_written, read, read_picture, to_colour
+from .photo import Photo, encode, mark, not_written, read, read_picture, working_luma
 from .pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy, reference_copy
 from .pipeline import working_copy as copy_of
 
@@ -173,8 +173,8 @@ class Worker:
         photo = replace(opened.photo, jpeg=None) if options.mark else opened.photo
         with _warnings() as warnings:
             for target, coefficients in reversed(results):
-                luma = to_colour(photo, target.name)
-                image = guide.merge(
+                luma = working_luma(photo, target.name)
+                image = guide.render_bands(
                     luma, torch.from_numpy(coefficients), options.vividness, options.temperature
                 )
                 if options.mark:

@@ -18,7 +18,15 @@ from colouriser import (
     ModelError,
     SettingError,
 )
-from colouriser.hints import MOST, draw, hints_from, obey, patches, read_hints, suggest
+from colouriser.hints import (
+    MOST,
+    enforce_hints,
+    hints_from,
+    patches,
+    rasterise,
+    read_hints,
+    suggest,
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +98,7 @@ def test_many_hints_are_all_obeyed() -> None:
     colours = torch.rand(len(places), 3).mul(255).round().int().tolist()
     hints = [Hint(x, y, tuple(c), 1.0) for (x, y), c in zip(places, colours, strict=True)]
     found = patches(hints, (300, 200), (300, 200))
-    moved = obey(luma, chroma, found)
+    moved = enforce_hints(luma, chroma, found)
     assert moved.isfinite().all()
     assert moved.abs().max() <= 0.61  # no colour is bolder than all hints
     for hint, (x, y) in zip(hints, places, strict=True):
@@ -119,7 +127,7 @@ def test_patches_lie_inside(radius: float | None) -> None:
         (patch,) = patches([Hint(x, y, "red", radius)], size, small)
         assert 0 <= patch.rows.start < patch.rows.stop <= 200
         assert 0 <= patch.columns.start < patch.columns.stop <= 300
-        drawn = draw([patch], small)
+        drawn = rasterise([patch], small)
         assert drawn.shape == (1, 3, 200, 300)
         assert 1 <= drawn[0, 2].sum() <= 81
 

@@ -97,7 +97,9 @@ def test_long_names_are_shortened(stem: str) -> None:
 
 def test_no_name_is_used_twice() -> None:
     used: set[str] = set()
-    names = [sources.unused(name, used) for name in ("a.jpg", "a.jpg", "A.jpg", "b.jpg", "a.jpg")]
+    names = [
+        sources.unused_name(name, used) for name in ("a.jpg", "a.jpg", "A.jpg", "b.jpg", "a.jpg")
+    ]
     assert names == ["a.jpg", "a-2.jpg", "A-3.jpg", "b.jpg", "a-4.jpg"]
 
 

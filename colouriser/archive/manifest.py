@@ -115,7 +115,7 @@ class Manifest:
             raise self._unwritable(error) from error
 
     def _names(self) -> list[str]:
-        names = (file.name for file in self.store.listed())
+        names = (file.name for file in self.store.list_files())
         return sorted(name for name in names if name.endswith(".parquet") and "/" not in name)
 
     def _read(self, name: str) -> pyarrow.Table:

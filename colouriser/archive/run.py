@@ -131,8 +131,8 @@ def _archive(
     from .. import hub  # when it is needed: it imports torch, which workers leave to processes
 
     manifest = Manifest(results)
-    found = hub.find(model)
-    hub.load(found)  # before anything else is started
+    resolved = hub.resolve(model)
+    hub.load(resolved)  # before anything else is started
     files, problems = photographs(taken, results)
     manifest.check_writable()
     jobs, there, more = plan(files, manifest.entries(), results, overwrite, options.format)
@@ -148,7 +148,7 @@ def _archive(
     )
     if jobs:
         with _machines(workers) as number:
-            weights = hub.pinned(found), hub.fingerprint(found)
+            weights = hub.pinned(resolved), hub.fingerprint(resolved)
             arguments = (taken, results, options, *weights, workers.cpus)
             for row in _work(jobs, workers, number, arguments, manifest):
                 counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
@@ -178,7 +178,7 @@ def plan(
     Raises:
         ArchiveError: the results cannot be listed.
     """
-    written = {file.name: file.modified for file in results.listed()}
+    written = {file.name: file.modified for file in results.list_files()}
     jobs, there, problems = list[Row](), list[Row](), list[ColouriserError]()
     targets: dict[str, str] = {}
     for file in files:

@@ -56,7 +56,7 @@ class Store:
         inside = f"{other.root}/".startswith(f"{self.root.rstrip('/')}/")
         return inside and self.files.equals(other.files)
 
-    def listed(self) -> list[File]:
+    def list_files(self) -> list[File]:
         """All its files; none if it is not there.
 
         Raises:
@@ -158,7 +158,7 @@ class Store:
         """
         if not self.local:  # buckets show complete files alone
             return
-        for file in self.listed():
+        for file in self.list_files():
             if is_part(PurePosixPath(file.name).name):
                 try:
                     Path(self.root, file.name).unlink(missing_ok=True)
@@ -253,7 +253,7 @@ def photographs(store: Store, output: Store) -> tuple[list[File], list[Colourise
             found.append(File(name, state.st_size, state.st_mtime_ns))
         return found, problems
     endings, passed = suffixes(), f"{output.root}/" if store.holds(output) else None
-    listed = store.listed()
+    listed = store.list_files()
     if not listed:
         raise _missing(store)
     found = []

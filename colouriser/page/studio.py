@@ -19,13 +19,13 @@ from PIL import Image
 
 from .. import pool
 from ..errors import ColouriserError
+from ..follow import ModelFollower
 from ..hints import Hint, Suggestion
 from ..job import Job, too_slow
-from ..live import Live
 from ..options import DETAIL, Options, Wishes
 from ..photo import View, fit, mark, show
 from ..pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy
-from ..sources import Entry, photographs, short_stem, unused
+from ..sources import Entry, photographs, short_stem, unused_name
 from .storage import EXAMPLES, KEEP_SECONDS, LEDGER, PREVIEW_SECONDS, WORK, check_room, new_folder
 
 try:
@@ -47,7 +47,7 @@ IN_BROWSERS = (".jpg", ".png", ".webp", ".bmp")  # what can be looked at with it
 CERTAIN, UNSURE = 0.57, 0.68  # doubt (hints.doubt) below which nothing is hatched, and all from
 
 
-class Turn:
+class Slot:
     """A request at work: a process for itself, and a deadline."""
 
     def __init__(self, process: pool.Process) -> None:
@@ -71,8 +71,8 @@ class Turn:
 class Studio:
     """Colours uploads with the model of the moment."""
 
-    def __init__(self, live: Live, clock: Callable[[], float] = time.time) -> None:
-        self.live, self.lock = live, Lock()
+    def __init__(self, follower: ModelFollower, clock: Callable[[], float] = time.time) -> None:
+        self.follower, self.lock = follower, Lock()
         self.pool = pool.Pool(
             AT_ONCE, max(1, pool.cores() // AT_ONCE), network=False, temporary=WORK
         )
@@ -85,14 +85,14 @@ class Studio:
         self.in_full: TTLCache[Path, Path] = TTLCache(1000, KEEP_SECONDS, timer=clock)
 
         def predict(copy: WorkingCopy, *values: Any) -> tuple[str, Prediction]:
-            colouriser = live.colouriser
+            colouriser = follower.colouriser
             return colouriser.name, colouriser.predict_copy(copy, *values)
 
         # On ZeroGPU a GPU is lent for the time of this call.
         self.predict = spaces.GPU(predict) if spaces else predict
 
     @contextmanager
-    def turn(self) -> Iterator[Turn]:
+    def slot(self) -> Iterator[Slot]:
         """Wait until fewer than two others are at work.
 
         Raises:
@@ -103,12 +103,12 @@ class Studio:
         except queue.Empty as error:
             raise busy() from error
         try:
-            yield Turn(process)
+            yield Slot(process)
         finally:
             self.pool.free.put(process)
 
     @asynccontextmanager
-    async def turn_later(self) -> AsyncIterator[Turn]:
+    async def slot_later(self) -> AsyncIterator[Slot]:
         """The same for a coroutine, which waits without a thread.
 
         Raises:
@@ -129,7 +129,7 @@ class Studio:
         if process is None:
             raise busy()
         try:
-            yield Turn(process)
+            yield Slot(process)
         finally:
             self.pool.free.put(process)
 
@@ -152,7 +152,7 @@ class Studio:
 
     # What a person looks at: small, and kept.
 
-    def view(self, turn: Turn, file: Path) -> tuple[WorkingCopy, View]:
+    def view(self, slot: Slot, file: Path) -> tuple[WorkingCopy, View]:
         """What the network sees of a photograph, and what a person does.
 
         Raises:
@@ -160,43 +160,43 @@ class Studio:
         """
 
         def read() -> tuple[WorkingCopy, View]:
-            opening, view = turn.call(file.name, pool.view_one, Job(file, file.name))
+            opening, view = slot.call(file.name, pool.view_one, Job(file, file.name))
             return opening.copy, view
 
         return self._keep(("view", file), read)
 
-    def answer(self, turn: Turn, file: Path, wishes: Wishes) -> Prediction:
+    def answer(self, slot: Slot, file: Path, wishes: Wishes) -> Prediction:
         """What the network says of a photograph.
 
         Raises:
             ColouriserError: it cannot be read, or a wish cannot be granted.
         """
-        copy, _ = self.view(turn, file)
+        copy, _ = self.view(slot, file)
 
         def ask() -> Prediction:
             hints: Sequence[Hint] = wishes.hints
             if wishes.variant:
-                usual = self.answer(turn, file, replace(wishes, hints=(), variant=0))
+                usual = self.answer(slot, file, replace(wishes, hints=(), variant=0))
                 hints = usual.variant_hints(wishes.variant, hints)
-            return self._ask(turn, copy, wishes, hints)
+            return self._ask(slot, copy, wishes, hints)
 
-        return self._keep(("answer", file, wishes, self.live.colouriser.name), ask)
+        return self._keep(("answer", file, wishes, self.follower.colouriser.name), ask)
 
     def _ask(
         self,
-        turn: Turn,
+        slot: Slot,
         copy: WorkingCopy,
         wishes: Wishes,
         hints: Sequence[Hint],
         detail: int = int(DETAIL.default),
     ) -> Prediction:
-        other = self.reference(turn, wishes.reference, detail) if wishes.reference else None
+        other = self.reference(slot, wishes.reference, detail) if wishes.reference else None
         started = time.monotonic()
         _, prediction = self.predict(copy, hints, other, wishes.strength)
-        turn.ends += time.monotonic() - started  # others may have had the GPU before
+        slot.ends += time.monotonic() - started  # others may have had the GPU before
         return prediction
 
-    def reference(self, turn: Turn, file: Path, detail: int) -> ReferenceCopy:
+    def reference(self, slot: Slot, file: Path, detail: int) -> ReferenceCopy:
         """What the network sees of a reference.
 
         Raises:
@@ -204,48 +204,48 @@ class Studio:
         """
         return self._keep(
             ("reference", file, detail),
-            lambda: turn.call(file.name, pool.open_reference, file, detail),
+            lambda: slot.call(file.name, pool.open_reference, file, detail),
         )
 
-    def preview(self, turn: Turn, file: Path, wishes: Wishes, options: Options) -> Path:
+    def preview(self, slot: Slot, file: Path, wishes: Wishes, options: Options) -> Path:
         """Colour a photograph at the size of a screen; returns the picture's file."""
-        (_, view), answer = self.view(turn, file), self.answer(turn, file, wishes)
-        colour = Colouriser.merge(view.luma, answer, options.vividness, options.temperature)
+        (_, view), answer = self.view(slot, file), self.answer(slot, file, wishes)
+        colour = Colouriser.render(view.luma, answer, options.vividness, options.temperature)
         colour = mark(colour) if options.mark else colour
         with new_folder(PREVIEW_SECONDS) as folder:
             return show(colour, folder / "preview", view.alpha)
 
-    def grey(self, turn: Turn, file: Path) -> Path:
+    def grey(self, slot: Slot, file: Path) -> Path:
         """A photograph in grey at the size of a screen; returns the picture's file."""
-        _, view = self.view(turn, file)
+        _, view = self.view(slot, file)
         with new_folder(PREVIEW_SECONDS) as folder:
             return show(view.luma, folder / "grey", view.alpha)
 
-    def colourings(self, turn: Turn, file: Path, wishes: Wishes, options: Options) -> list[Path]:
+    def colourings(self, slot: Slot, file: Path, wishes: Wishes, options: Options) -> list[Path]:
         """Small pictures of the network's own colouring and of other ones."""
-        _, view = self.view(turn, file)
+        _, view = self.view(slot, file)
         luma, files = fit(view.luma, THUMBNAIL), list[Path]()
         with new_folder(PREVIEW_SECONDS) as folder:
             for variant in range(1 + COLOURINGS):
-                answer = self.answer(turn, file, replace(wishes, variant=variant))
-                colour = Colouriser.merge(luma, answer, options.vividness, options.temperature)
+                answer = self.answer(slot, file, replace(wishes, variant=variant))
+                colour = Colouriser.render(luma, answer, options.vividness, options.temperature)
                 files.append(show(colour, folder / f"colouring-{variant}"))
         return files
 
     def suggest(
-        self, turn: Turn, file: Path, wishes: Wishes, x: Any, y: Any, n: int
+        self, slot: Slot, file: Path, wishes: Wishes, x: Any, y: Any, n: int
     ) -> list[Suggestion]:
         """Likely colours at a place of a photograph, in its pixels.
 
         Raises:
             ColouriserError: there is no such place, or the photograph cannot be read.
         """
-        return self.answer(turn, file, wishes).suggest(x, y, n)
+        return self.answer(slot, file, wishes).suggest(x, y, n)
 
-    def unsure(self, turn: Turn, file: Path, wishes: Wishes) -> Path:
+    def unsure(self, slot: Slot, file: Path, wishes: Wishes) -> Path:
         """Where the palette is wide: a mask, as a picture whose alpha says how much."""
-        _, view = self.view(turn, file)
-        doubt = self.answer(turn, file, wishes).uncertainty(view.luma.size)
+        _, view = self.view(slot, file)
+        doubt = self.answer(slot, file, wishes).uncertainty(view.luma.size)
         low, high = CERTAIN * 255, UNSURE * 255
         mask = doubt.point(lambda value: round(255 * min(max((value - low) / (high - low), 0), 1)))
         with new_folder(PREVIEW_SECONDS) as folder:
@@ -255,7 +255,7 @@ class Studio:
 
     def colourise(
         self,
-        turn: Turn,
+        slot: Slot,
         entry: Entry,
         options: Options,
         folder: Path,
@@ -277,20 +277,20 @@ class Studio:
         """
 
         def answers(copy: WorkingCopy) -> list[Prediction]:
-            usual = self._ask(turn, copy, wishes, wishes.hints, options.detail)
+            usual = self._ask(slot, copy, wishes, wishes.hints, options.detail)
             if not variants:
                 return [usual]
             found = list[Prediction]()
             for hints in usual.variants(variants):
                 more = [*hints, *wishes.hints]
-                found.append(self._ask(turn, copy, wishes, more, options.detail))
+                found.append(self._ask(slot, copy, wishes, more, options.detail))
             return found
 
         stem = stem or short_stem(entry.name)
-        return self._write(turn, entry, options, answers, folder, stem, bool(variants))
+        return self._write(slot, entry, options, answers, folder, stem, bool(variants))
 
     def save(
-        self, turn: Turn, file: Path, wishes: Wishes, options: Options, to_look_at: bool = False
+        self, slot: Slot, file: Path, wishes: Wishes, options: Options, to_look_at: bool = False
     ) -> Path:
         """Colour a photograph at full size as its preview is; returns the file.
 
@@ -298,7 +298,7 @@ class Studio:
             to_look_at: in a format that browsers show, and in place of the one that was shown
                 before.
         """
-        answer, entry = self.answer(turn, file, wishes), Entry(file.name, file)
+        answer, entry = self.answer(slot, file, wishes), Entry(file.name, file)
         stem, answers = short_stem(file.name), [answer]
         replaced = to_look_at and not file.is_relative_to(EXAMPLES)  # which all people look at
         with self.lock:
@@ -307,7 +307,7 @@ class Studio:
             LEDGER.delete(shown)
         with new_folder() as folder:
             (path,) = self._write(
-                turn, entry, options, lambda _: answers, folder, stem, to_look_at=to_look_at
+                slot, entry, options, lambda _: answers, folder, stem, to_look_at=to_look_at
             )
         if replaced:
             with self.lock:
@@ -316,7 +316,7 @@ class Studio:
 
     def _write(
         self,
-        turn: Turn,
+        slot: Slot,
         entry: Entry,
         options: Options,
         answers: Callable[[WorkingCopy], list[Prediction]],
@@ -326,7 +326,7 @@ class Studio:
         to_look_at: bool = False,
     ) -> list[Path]:
         job = Job(entry.source, entry.name, options)
-        opening = turn.call(entry.name, pool.open_one, job)
+        opening = slot.call(entry.name, pool.open_one, job)
         try:
             found, suffix = answers(opening.copy), opening.suffix
             if options.format == "png" or (to_look_at and suffix not in IN_BROWSERS):
@@ -337,9 +337,9 @@ class Studio:
                 (path, one.coefficients.numpy()) for path, one in zip(paths, found, strict=True)
             ]
         except BaseException:
-            turn.process.forget()
+            slot.process.forget()
             raise
-        turn.call(entry.name, pool.finish, job, results)
+        slot.call(entry.name, pool.finish, job, results)
         return paths
 
     # Many photographs.
@@ -350,8 +350,8 @@ class Studio:
         Raises:
             ColouriserError: see `sources.photographs`.
         """
-        with self.turn() as turn:
-            return turn.process.call(SECONDS, photographs, files)
+        with self.slot() as slot:
+            return slot.process.call(SECONDS, photographs, files)
 
     def colour_all(
         self, entries: list[Entry], options: Options, folder: Path
@@ -367,9 +367,9 @@ class Studio:
                         "in parts.",
                     )
                 check_room()
-                stem = Path(unused(f"{short_stem(entry.name)}.x", used)).stem
-                with self.turn() as turn:
-                    (path,) = self.colourise(turn, entry, options, folder, stem=stem)
+                stem = Path(unused_name(f"{short_stem(entry.name)}.x", used)).stem
+                with self.slot() as slot:
+                    (path,) = self.colourise(slot, entry, options, folder, stem=stem)
                 yield path
             except ColouriserError as error:
                 yield error

@@ -2,7 +2,7 @@
 
 from .read import MAX_PIXELS, MAX_SIDE, Photo, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
-from .write import encode, mark, not_written, result_name, to_colour, writable, write
+from .write import encode, mark, not_written, result_name, working_luma, writable, write
 
 __all__ = [
     "MAX_PIXELS",
@@ -18,9 +18,9 @@ __all__ = [
     "result_name",
     "show",
     "suffixes",
-    "to_colour",
     "to_luma",
     "view",
+    "working_luma",
     "writable",
     "write",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceHardware
 from huggingface_hub.repocard import metadata_load, metadata_save
 
-from colouriser.hub import CONFIG, WEIGHTS, find, load
+from colouriser.hub import CONFIG, WEIGHTS, load, resolve
 
 from ..run import TrainingError
 from .publish import files, hub_errors
@@ -37,9 +37,9 @@ def write_folder(space: Space, folder: Path) -> Path:
     if space.hardware is not None and space.hardware not in {h.value for h in SpaceHardware}:
         names = ", ".join(h.value for h in SpaceHardware)
         raise TrainingError(f"no hardware {space.hardware}; the Hub has {names}")
-    found = find(space.model)
-    load(found)  # a model that cannot be used should not get a Space
-    if found.commit is None:
+    model = resolve(space.model)
+    load(model)  # a model that cannot be used should not get a Space
+    if model.commit is None:
         raise TrainingError(f"{space.model} is not on the Hub; publish it first")
     shutil.rmtree(folder, ignore_errors=True)
     for pattern in NEEDED:
@@ -52,7 +52,7 @@ def write_folder(space: Space, folder: Path) -> Path:
     front = metadata_load(ROOT / "README.md") or {}
     front |= {"sdk_version": gradio_version(), "models": [repository]}
     # Downloaded when the Space is built, so that it starts at once.
-    front["preload_from_hub"] = [f"{repository} {CONFIG},{WEIGHTS} {found.commit}"]
+    front["preload_from_hub"] = [f"{repository} {CONFIG},{WEIGHTS} {model.commit}"]
     (folder / "README.md").write_text(TEXT.format(model=space.model, repository=repository))
     metadata_save(folder / "README.md", front)
     return folder
