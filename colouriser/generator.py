@@ -34,7 +34,7 @@ from .errors import ModelError
 STRIDE = STRIDES[-1]  # sizes are padded to a multiple of it
 WIDEST = 1024  # channels of a decoder level; beyond this a config is a mistake or an attack
 CHROMA_STD = 0.1  # of chroma in photographs, about
-MOST = 2.0  # factor on the palette's mean; beyond this a config is a mistake
+MAX_MEAN = 2.0  # factor on the palette's mean; beyond this a config is a mistake
 PALETTE_WIDTH = 64  # channels before the palette's cells; wider costs time at every start
 
 
@@ -78,11 +78,11 @@ class GeneratorConfig:
             raise ModelError(
                 "bad_config", "palette must be 0 or from 8 to 64, not {value!r}", value=self.palette
             )
-        if type(self.mean) not in (int, float) or not 0 <= self.mean <= MOST:
+        if type(self.mean) not in (int, float) or not 0 <= self.mean <= MAX_MEAN:
             raise ModelError(
                 "bad_config",
                 "mean must be from 0 to {most}, not {value!r}",
-                most=MOST,
+                most=MAX_MEAN,
                 value=self.mean,
             )
 

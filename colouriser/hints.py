@@ -25,11 +25,14 @@ from . import colour
 from .errors import HintError, reason
 from .options import quoted
 
-MOST = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
-LARGEST = 9  # side of a patch in pixels of the small copy; the generator has seen none larger
+MAX_HINTS = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
+MAX_PATCH = 9  # side of a patch in pixels of the small copy; the generator has seen none larger
 RADIUS = 0.01  # of the photograph's shorter side, unless a hint says otherwise
-NEAR = 0.21  # how far a correction reaches, as a share of the side: across a thing, …
-ALIKE, SAME = 0.16, 0.032  # … to where luma, and chroma as it was predicted, differ by so much
+REACH = 0.21  # how far a correction reaches, as a share of the side: across a thing, …
+LUMA_TOLERANCE, CHROMA_TOLERANCE = (
+    0.16,
+    0.032,
+)  # … to where luma, and chroma as it was predicted, differ by so much
 WITHIN = 16 / 255  # chroma that the eye takes for one colour
 APART = 24 / 255  # of two suggestions, which a person should tell from each other
 FARTHEST = 1e6  # pixels; no photograph is larger
@@ -126,7 +129,7 @@ def hints_from(values: object) -> list[Hint]:
     """
     if not isinstance(values, list):
         raise HintError("hints_list", "hints must be a list, not {value}", value=quoted(values))
-    if len(values) > MOST:
+    if len(values) > MAX_HINTS:
         raise _too_many(len(values))
     hints = []
     for value in values:
@@ -150,7 +153,7 @@ def check(hints: Sequence[Hint], width: int, height: int) -> None:
     Raises:
         HintError: one does, or there are.
     """
-    if len(hints) > MOST:
+    if len(hints) > MAX_HINTS:
         raise _too_many(len(hints))
     for hint in hints:
         check_place(hint.x, hint.y, width, height)
@@ -187,7 +190,9 @@ def _check_number(name: str, value: Any) -> None:
 
 
 def _too_many(count: int) -> HintError:
-    return HintError("too_many_hints", "{count} hints are more than {most}", count=count, most=MOST)
+    return HintError(
+        "too_many_hints", "{count} hints are more than {most}", count=count, most=MAX_HINTS
+    )
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,7 @@ def patches(hints: Iterable[Hint], size: tuple[int, int], small: tuple[int, int]
         radius = hint.radius or RADIUS * min(size)
         spans = []
         for place, scale, length in ((hint.y, down, small[1]), (hint.x, across, small[0])):
-            side = min(max(round(2 * radius * scale), 1), LARGEST, length)
+            side = min(max(round(2 * radius * scale), 1), MAX_PATCH, length)
             start = min(max(round((place + 0.5) * scale - side / 2), 0), length - side)
             spans.append(slice(start, start + side))
         found.append(Patch(spans[0], spans[1], torch.tensor(hint.chroma)))
@@ -246,11 +251,11 @@ def enforce_hints(luma: Tensor, chroma: Tensor, found: Iterable[Patch]) -> Tenso
     total, weights = torch.zeros(height, width), torch.full((height, width), 1e-6)
     missing = torch.zeros(2, height, width)
     for (row, column), (top, left, patch) in places.items():
-        reach = NEAR * math.sqrt(height * width) + (patch.rows.stop - patch.rows.start) / 4
+        reach = REACH * math.sqrt(height * width) + (patch.rows.stop - patch.rows.start) / 4
         distance = ((y - top) ** 2 + (x - left) ** 2) / reach**2
-        unlike = ((luma[0, 0] - luma[0, 0, row, column]) / ALIKE) ** 2
+        unlike = ((luma[0, 0] - luma[0, 0, row, column]) / LUMA_TOLERANCE) ** 2
         here = chroma[0, :, row, column, None, None]
-        apart = (chroma[0] - here).square().sum(0) / SAME**2
+        apart = (chroma[0] - here).square().sum(0) / CHROMA_TOLERANCE**2
         share = torch.exp(-(distance + unlike + apart) / 2)
         share = (share / share[row, column]).clamp(max=1)
         weight = share / (1 + 1e-4 - share)

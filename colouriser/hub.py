@@ -36,7 +36,7 @@ from .options import quoted
 
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-LARGEST = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
+MAX_BYTES = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
 OLDER = {"attention": False, "hints": False, "palette": 0, "mean": 0.0}  # where a config is silent
 DROPPED_FIELD, DROPPED_WEIGHTS = "even", ("evenness.weight", "evenness.bias")  # of older weights: a
 # mixture that flattened what was not like its own photographs
@@ -154,7 +154,7 @@ def _download(source: str) -> ResolvedModel:
         commit = folder.name
         announced = {file.path: file for file in get_cached_repo_tree(repository, revision=commit)}
         model = ResolvedModel(folder, source, commit)
-        for name, limit in LARGEST.items():
+        for name, limit in MAX_BYTES.items():
             if name not in announced:
                 raise ModelError(
                     "file_missing",
@@ -271,8 +271,8 @@ def load(model: ResolvedModel) -> Generator:
 
 def _read_config(model: ResolvedModel) -> GeneratorConfig:
     with _usable(model, CONFIG):
-        if (model.folder / CONFIG).stat().st_size > LARGEST[CONFIG]:
-            raise ValueError(f"{CONFIG} is larger than {LARGEST[CONFIG]} bytes")
+        if (model.folder / CONFIG).stat().st_size > MAX_BYTES[CONFIG]:
+            raise ValueError(f"{CONFIG} is larger than {MAX_BYTES[CONFIG]} bytes")
         fields = OLDER | json.loads((model.folder / CONFIG).read_text())
         fields.pop(DROPPED_FIELD, None)
         return GeneratorConfig(**fields | {"decoder": tuple(fields["decoder"])})  # JSON has none

@@ -37,11 +37,13 @@ from .hints import (
 from .options import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS, quoted
 from .photo import to_luma
 
-LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
+MAX_RATIO = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 # Of the small copy's sides; those near 1 first, which are taken where others are no better.
 FACTORS = sorted((1 + percent / 100 for percent in range(-6, 7)), key=lambda f: abs(f - 1))
-SEEN = 4 * 256**2  # pixels of small copies at once: four of the usual; larger ones gain nothing
-MATCHED = 16  # stride of the features by which places of two photographs are compared
+BATCH_PIXELS = (
+    4 * 256**2
+)  # pixels of small copies at once: four of the usual; larger ones gain nothing
+MATCHING_STRIDE = 16  # stride of the features by which places of two photographs are compared
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,7 @@ class Colouriser:
         found: dict[int, Prediction | ModelError] = {}
         for shape in {small.shape for small in smalls}:
             alike = [index for index, small in enumerate(smalls) if small.shape == shape]
-            most = max(1, SEEN // math.prod(shape))
+            most = max(1, BATCH_PIXELS // math.prod(shape))
             for own in (alike[start : start + most] for start in range(0, len(alike), most)):
                 chroma, palette = self._paint(torch.cat([smalls[index] for index in own]), [])
                 for index, own_chroma, own_palette in zip(own, chroma, palette, strict=True):
@@ -416,9 +418,9 @@ class Colouriser:
         found = []
         for row, column, other_row, other_column in match_features(own, other):
             mixed = torch.lerp(before[:, row, column], chroma[:, other_row, other_column], strength)
-            middle = MATCHED // 2
-            top = min(row * MATCHED + middle - 2, small.shape[2] - 4)
-            left = min(column * MATCHED + middle - 2, small.shape[3] - 4)
+            middle = MATCHING_STRIDE // 2
+            top = min(row * MATCHING_STRIDE + middle - 2, small.shape[2] - 4)
+            left = min(column * MATCHING_STRIDE + middle - 2, small.shape[3] - 4)
             found.append(Patch(slice(top, top + 4), slice(left, left + 4), mixed))
         return found
 
@@ -438,7 +440,9 @@ def small_size(width: int, height: int, detail: int) -> tuple[int, int]:
 
     def sides(factor: float) -> tuple[int, int]:
         scale = factor * detail / (width * height) ** 0.5
-        a, b = (min(max(round(s * scale / 2), 16), LONGEST * detail // 2) for s in (width, height))
+        a, b = (
+            min(max(round(s * scale / 2), 16), MAX_RATIO * detail // 2) for s in (width, height)
+        )
         return 2 * a, 2 * b
 
     def padded(size: tuple[int, int]) -> float:

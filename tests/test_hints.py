@@ -19,7 +19,7 @@ from colouriser import (
     SettingError,
 )
 from colouriser.hints import (
-    MOST,
+    MAX_HINTS,
     enforce_hints,
     hints_from,
     patches,
@@ -160,8 +160,8 @@ def test_hints_outside_and_too_many(hinted: Colouriser) -> None:
     for x, y in ((-1, 5), (300, 5), (5, 200), (5, 1e5)):
         with pytest.raises(HintError, match="outside of the photograph of 300 × 200 pixels"):
             hinted.colourise(scene(), hints=[Hint(x, y, "red")])
-    with pytest.raises(HintError, match=f"{MOST + 1} hints are more than {MOST}"):
-        hinted.colourise(scene(), hints=[Hint(1, 1, "red")] * (MOST + 1))
+    with pytest.raises(HintError, match=f"{MAX_HINTS + 1} hints are more than {MAX_HINTS}"):
+        hinted.colourise(scene(), hints=[Hint(1, 1, "red")] * (MAX_HINTS + 1))
 
 
 def test_weights_without_hints_say_so() -> None:
@@ -283,4 +283,4 @@ def test_files_of_hints(tmp_path: Path) -> None:
     with pytest.raises(HintError, match="No such file"):
         read_hints(tmp_path / "none.json")
     with pytest.raises(HintError, match="more than"):
-        hints_from([{"x": 1, "y": 1, "colour": "red"}] * (MOST + 1))
+        hints_from([{"x": 1, "y": 1, "colour": "red"}] * (MAX_HINTS + 1))

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from colouriser import Colouriser, Generator, ModelError
 from colouriser.__main__ import program
 from colouriser.follow import ModelFollower
-from colouriser.hub import BUNDLED, CONFIG, LARGEST, WEIGHTS
+from colouriser.hub import BUNDLED, CONFIG, MAX_BYTES, WEIGHTS
 from train.__main__ import main
 from train.release.publish import files
 from train.release.space import gradio_version
@@ -415,7 +415,7 @@ def test_too_large_weights_are_not_downloaded(
     hub: Hub, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert publish(run) == 0
-    monkeypatch.setitem(LARGEST, WEIGHTS, 1000)
+    monkeypatch.setitem(MAX_BYTES, WEIGHTS, 1000)
     with pytest.raises(ModelError, match="larger than 1000 bytes"):
         Colouriser.load(f"{NAME}@v1")
     assert not any("/cdn/" in request for request in hub.requests)
