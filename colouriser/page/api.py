@@ -3,6 +3,7 @@ for language models (MCP)."""
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -24,7 +25,7 @@ from ..options import (
 from ..sources import Entry, pack
 from .many import none_coloured
 from .storage import new_folder, uploaded_file, workspace
-from .studio import AT_ONCE, Studio
+from .studio import AT_ONCE, COLOURISED, Studio
 from .viewer import as_json
 from .words import to_api_error
 
@@ -107,8 +108,8 @@ def api(studio: Studio) -> None:
             options: see `Options`.
 
         Returns:
-            A zip archive with the coloured photographs, and for each that is not in it, its name
-            and why.
+            A zip archive with the coloured photographs; and a line for each that is not in it, or
+            that is a copy, being in colour already.
         """
         entries, passed = studio.entries([uploaded_file(photo) for photo in photos or []])
         with workspace() as folder:
@@ -119,8 +120,14 @@ def api(studio: Studio) -> None:
             with new_folder() as served:
                 archive = served / "colourised.zip"
                 pack(sorted(folder.iterdir()), archive)
+            done = zip(entries, results, strict=False)
+            copied = [
+                f"{entry.name}: in colour already, copied as it is"
+                for entry, result in done
+                if isinstance(result, Path) and not result.stem.endswith(COLOURISED)
+            ]
             over = [f"{name}: no photograph, passed over" for name in passed]
-            return str(archive), failures + over
+            return str(archive), failures + copied + over
 
     def model() -> str:
         """Which model is live, and why it is not the one that was asked for, if it is not."""

@@ -1,16 +1,20 @@
 """Photographs in files: reading them as luma, writing coloured ones, and what is kept of both."""
 
-from .read import MAX_PIXELS, MAX_SIDE, Photo, read, read_picture, suffixes, to_luma
+from .own import Kind, kind_of, tints
+from .read import MAX_PIXELS, MAX_SIDE, Photo, inverted, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
 from .write import encode, mark, not_written, result_name, working_luma, writable, write
 
 __all__ = [
     "MAX_PIXELS",
     "MAX_SIDE",
+    "Kind",
     "Photo",
     "View",
     "encode",
     "fit",
+    "inverted",
+    "kind_of",
     "mark",
     "not_written",
     "read",
@@ -18,6 +22,7 @@ __all__ = [
     "result_name",
     "show",
     "suffixes",
+    "tints",
     "to_luma",
     "view",
     "working_luma",
