@@ -557,6 +557,20 @@ def test_a_space(hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert state(hub, "owner/page", "spaces")["hardware"] == "t4-small"
 
 
+def test_a_space_on_zerogpu_asks_for_it_at_once(
+    hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert publish(run) == 0
+    monkeypatch.chdir(tmp_path)
+    hub.requests.clear()
+    arguments = ["space", "--repo", "owner/zero", "--model", f"{NAME}@v1"]
+    assert main([*arguments, "--hardware", "zero-a10g"]) == 0
+    front = ModelCard.load(tmp_path / "runs" / "space" / "README.md").data.to_dict()
+    assert front["python_version"] == "3.12.12"
+    there = state(hub, "owner/zero", "spaces")
+    assert (there["created_on"], there["hardware"]) == ("zero-a10g", "zero-a10g")
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_space_that_is_refused(
     status: int,
@@ -573,7 +587,7 @@ def test_a_space_that_is_refused(
     assert main(["space", "--repo", "owner/page", "--model", f"{NAME}@v1"]) == 1
     line = one_line(capsys)
     assert f"{status}: {sentence}" in line
-    advice = {401: "log in with a token", 402: "add a payment method", 403: "an account that may"}
+    advice = {401: "log in with a token", 402: "ask for ZeroGPU", 403: "an account that may"}
     assert advice[status] in line
 
 
