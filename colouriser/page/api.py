@@ -107,8 +107,8 @@ def api(studio: Studio) -> None:
             options: see `Options`.
 
         Returns:
-            A zip archive with the coloured photographs, and for each that is not in it, its name
-            and why.
+            A zip archive with the coloured photographs, in the folders that they came in, and for
+            each that is not in it, its name and why; other files are counted by kind.
         """
         entries, passed = studio.entries([uploaded_file(photo) for photo in photos or []])
         with workspace() as folder:
@@ -118,9 +118,8 @@ def api(studio: Studio) -> None:
                 raise none_coloured(failures)
             with new_folder() as served:
                 archive = served / "colourised.zip"
-                pack(sorted(folder.iterdir()), archive)
-            over = [f"{name}: no photograph, passed over" for name in passed]
-            return str(archive), failures + over
+                pack(folder, archive)
+            return str(archive), failures + passed.lines()
 
     def model() -> str:
         """Which model is live, and why it is not the one that was asked for, if it is not."""

@@ -18,6 +18,7 @@ from cachetools import TTLCache
 from PIL import Image
 
 from .. import pool
+from ..debris import PassedOver
 from ..errors import ColouriserError
 from ..follow import ModelFollower
 from ..hints import Hint, Suggestion
@@ -325,7 +326,7 @@ class Studio:
         several: bool = False,
         to_look_at: bool = False,
     ) -> list[Path]:
-        job = Job(entry.source, entry.name, options)
+        job = Job(entry.source, entry.name, options, sidecars=entry.sidecars)
         opening = slot.call(entry.name, pool.open_one, job)
         try:
             found, suffix = answers(opening.copy), opening.suffix
@@ -344,8 +345,8 @@ class Studio:
 
     # Many photographs.
 
-    def entries(self, files: list[Path]) -> tuple[list[Entry], list[str]]:
-        """The photographs in files and zip archives, and the names of what was passed over.
+    def entries(self, files: list[Path]) -> tuple[list[Entry], PassedOver]:
+        """The photographs in files and zip archives, and what was passed over.
 
         Raises:
             ColouriserError: see `sources.photographs`.
@@ -356,7 +357,8 @@ class Studio:
     def colour_all(
         self, entries: list[Entry], options: Options, folder: Path
     ) -> Iterator[Path | ColouriserError]:
-        """Colour photographs one after the other into a folder: each file, or why there is none."""
+        """Colour photographs one after the other into a folder, those of an archive into theirs
+        below it: each file, or why there is none."""
         used, slow, started = set[str](), 0, time.monotonic()
         for entry in entries:
             try:
@@ -367,9 +369,10 @@ class Studio:
                         "in parts.",
                     )
                 check_room()
-                stem = Path(unused_name(f"{short_stem(entry.name)}.x", used)).stem
+                name = Path(entry.name).with_name(f"{short_stem(entry.name)}.x")
+                free = folder / unused_name(name.as_posix(), used)
                 with self.slot() as slot:
-                    (path,) = self.colourise(slot, entry, options, folder, stem=stem)
+                    (path,) = self.colourise(slot, entry, options, free.parent, stem=free.stem)
                 yield path
             except ColouriserError as error:
                 yield error

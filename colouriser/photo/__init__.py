@@ -2,7 +2,16 @@
 
 from .read import MAX_PIXELS, MAX_SIDE, Photo, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
-from .write import encode, mark, not_written, result_name, working_luma, writable, write
+from .write import (
+    encode,
+    mark,
+    not_written,
+    result_name,
+    stored_orientation,
+    working_luma,
+    writable,
+    write,
+)
 
 __all__ = [
     "MAX_PIXELS",
@@ -17,6 +26,7 @@ __all__ = [
     "read_picture",
     "result_name",
     "show",
+    "stored_orientation",
     "suffixes",
     "to_luma",
     "view",

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from colouriser.archive.store import open_store, photographs
+from colouriser.debris import PassedOver
 
 from ..conftest import ROOT
 from .conftest import check, command, manifest, names, wait_for
@@ -67,7 +68,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, cat: Image.Image) -> None:
     cat.save(tmp_path / "photos" / "cat.jpg")
     os.mkfifo(tmp_path / "photos" / "pipe.jpg")
     output = open_store(str(tmp_path / "out"))
-    files, problems = photographs(open_store(str(tmp_path / "photos")), output)
+    files, problems = photographs(open_store(str(tmp_path / "photos")), output, PassedOver())
     assert [file.name for file in files] == ["cat.jpg"]
     assert ["it is no file" in str(problem) for problem in problems] == [True]
 
