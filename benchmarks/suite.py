@@ -4,8 +4,8 @@ refused with a message that fits, or wrong.
     pip download --no-binary :all: --no-deps pillow && tar xf pillow-*.tar.gz
     python -m benchmarks.suite pillow-*/Tests/images
 
-Right is what Pillow shows of a file, turned upright, within TOLERANCE of luma. Pillow shows depth and
-profiles otherwise: files with these that differ are "other", listed to be looked at.
+Right is what Pillow shows of a file, turned upright, within TOLERANCE of luma. Pillow shows depth
+and profiles otherwise: files with these that differ are "other", listed to be looked at.
 Refused is an error of ours about a file that Pillow cannot decode either, or of a format that is
 not read. Wrong is any other end: another luma, another exception, or a refusal of what Pillow
 decodes, of a format that is read.

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -31,6 +32,7 @@ MAX_FILE_BYTES = 200_000_000  # of one photograph in an archive, unpacked
 MAX_STEM_BYTES = 180  # of a result's name without its suffix, in file systems that allow 255
 MAX_NAME_BYTES = 255  # of a name in most file systems
 MAX_FOLDERS = 16  # around a photograph in an archive, of those that come back
+MAX_HEADS = 10_000  # files of an archive whose endings say nothing, and whose first bytes are read
 ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
 UTF_8_FLAG, UNICODE_NAME = 0x800, 0x7075  # of names in zip archives
 LETTERS_OF_CP437 = frozenset([*range(0x80, 0x9B), *range(0xA0, 0xA6), 0xE1])  # beyond ASCII
@@ -175,6 +177,7 @@ def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
         PhotoError: it is damaged.
     """
     members, passed, used = dict[str, zipfile.ZipInfo](), PassedOver(), set[str]()
+    looked_into = count()
     try:
         with zipfile.ZipFile(file) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
@@ -183,6 +186,10 @@ def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
                     members[unused_name(name, used)] = info
 
             def head(name: str) -> bytes | None:
+                if not members[name].file_size:
+                    return b""
+                if next(looked_into) >= MAX_HEADS:
+                    return None
                 try:
                     with archive.open(members[name]) as opened:
                         return opened.read(HEAD)

@@ -313,7 +313,7 @@ def test_the_pages_of_an_album_are_counted(
     read = photo.read(tmp_path / "album.tif")
     assert read.several
     assert read.luma.size == (WIDTH, HEIGHT)
-    assert "album.tif: has 7 pages; only the first is used" in caplog.text
+    assert "album.tif: has 7 pages or frames; only the first is used" in caplog.text
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 
 from colouriser import PhotoError, photo, sidecars, sources
 
-MUTANTS = int(os.environ.get("MUTANTS", "100"))  # of each kind; make mutants has more
+MUTANTS = int(os.environ.get("MUTANTS", "150"))  # of each kind; make mutants has more
 WIDTH, HEIGHT = 24, 16
 ODD = (b"\0", b"\xff", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f")
 GREY = np.tile(np.linspace(0, 255, WIDTH), (HEIGHT, 1)).astype("u1")
