@@ -24,20 +24,28 @@ def owners(photographs: Iterable[str], sidecars: Iterable[str]) -> dict[str, lis
 
     `photo.jpg` has photo.xmp, photo.jpg.xmp, photo.jpg.json and Takeout's other spellings.
     """
-    names = dict[tuple[str, str], list[str]]()
-    for name in photographs:
-        path = PurePosixPath(name.casefold())
-        folder, whole = str(path.parent), path.name
-        original = path.stem.removesuffix(EDITED) + path.suffix
-        for key in {whole, original, f"{path.stem}.xmp", f"{whole[:CUT]}.json"}:
-            names.setdefault((folder, key), []).append(name)
+    found, notes = defaultdict[str, list[str]](list), _folders(sidecars)
+    beside = _folders(photographs) if notes else {}  # a million names take their time
+    for folder, own in notes.items():
+        names = defaultdict[str, list[str]](list)
+        for name in beside.get(folder, []):
+            path = PurePosixPath(name.casefold())
+            original = path.stem.removesuffix(EDITED) + path.suffix
+            for key in {path.name, original, f"{path.stem}.xmp", f"{path.name[:CUT]}.json"}:
+                names[key].append(name)
+        for sidecar in own:
+            path = PurePosixPath(sidecar.casefold())
+            keys = (path.stem, path.name, *_of_takeout(path))
+            for name in next((names[key] for key in keys if key in names), []):
+                found[name].append(sidecar)
+    return found
+
+
+def _folders(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by their folders."""
     found = defaultdict[str, list[str]](list)
-    for sidecar in sidecars:
-        path = PurePosixPath(sidecar.casefold())
-        keys = [path.stem, path.name, *_of_takeout(path)]
-        hits = [names.get((str(path.parent), key), []) for key in keys]
-        for name in next(filter(None, hits), []):
-            found[name].append(sidecar)
+    for name in names:
+        found[name.rpartition("/")[0].casefold()].append(name)
     return found
 
 

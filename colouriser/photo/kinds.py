@@ -61,6 +61,7 @@ STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"\0\0\0\x0cJXL ", JXL),
     (b"%PDF", PAGES),
     (b"%!PS", DRAWING),
+    (b"\xc5\xd0\xd3\xc6", DRAWING),  # EPS of DOS
     (b"gimp xcf", LAYERS),
     (b"FUJIFILMCCD-RAW", RAW),
     (b"IIU\0", RAW),  # Panasonic
@@ -145,6 +146,8 @@ def other_kind(head: bytes) -> Kind | None:
         return RAW  # Canon
     if head[128:132] == b"DICM":
         return SCIENCE
+    if head[257:262] == b"ustar":
+        return ARCHIVE
     if head[4:8] == b"ftyp":
         brand = head[8:12]
         if brand in BOXES:

@@ -214,16 +214,15 @@ def _read(file: BinaryIO, name: str) -> Photo:
         page, file = _page(file, name)
         if page and page.deep:
             return _read_deep_page(page, name)
+    if head.startswith(png.START):
+        file = _without_damaged_details(file, name)
     try:
         opened = Image.open(file, formats=READABLE)
     except Image.UnidentifiedImageError as error:
         if head.startswith(JPEG_START) and (rare := _rare_jpeg(_all(file), name)):
             return rare
         if head.startswith(KNOWN_STARTS):
-            raise PhotoError(
-                "damaged_or_rare",
-                "damaged, or of a rare kind of its format; save it again, as PNG or TIFF",
-            ) from error
+            raise _damaged_or_rare() from error
         raise
     with opened as image:
         _check_size(image.size)
@@ -257,6 +256,19 @@ def _read(file: BinaryIO, name: str) -> Photo:
             log.warning(ANEW, name, "its colour profile changes it")
             jpeg = None
         return Photo(luma, suffix, alpha, metadata, dpi, several, jpeg)
+
+
+def _without_damaged_details(file: BinaryIO, name: str) -> BinaryIO:
+    """A PNG, but for details that are damaged, for which it would not be opened."""
+    data = _all(file)
+    if not (damaged := png.damaged_details(data)):
+        return file
+    log.warning("%s: has damaged details, which are dropped", name)
+    kept, last = list[bytes](), 0
+    for start, end in damaged:
+        kept.append(data[last:start])
+        last = end
+    return io.BytesIO(b"".join([*kept, data[last:]]))
 
 
 def _rare_jpeg(data: bytes, name: str) -> Photo | None:
@@ -534,7 +546,16 @@ def _too_large(what: str = "") -> PhotoError:
     )
 
 
+def _damaged_or_rare() -> PhotoError:
+    return PhotoError(
+        "damaged_or_rare",
+        "damaged, or of a rare kind of its format; save it again, as PNG or TIFF",
+    )
+
+
 def _damaged(error: Exception) -> PhotoError:
+    if "nsupported" in str(error):  # as decoders say it of what they do not know
+        return _damaged_or_rare()
     return PhotoError(
         "damaged",
         "damaged or incomplete ({reason}); save or download it again",

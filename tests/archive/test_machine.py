@@ -195,14 +195,14 @@ def test_sidecars_come_along_and_results_have_the_photographs_own_time(
     (folder / "1965" / "a.jpg.json").write_text('{"description": "a cat"}')
     (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     (folder / "scan.psd").write_bytes(b"8BPS\0\1")
-    for time in (-150_000_000, 0):  # of 1965, and of the moment that a lost date becomes
-        os.utime(folder / "1965" / "a.jpg", (time, time))
+    for moment in (-150_000_000, 0):  # of 1965, and of the moment that a lost date becomes
+        os.utime(folder / "1965" / "a.jpg", (moment, moment))
         first = command("archive", folder, out)
         assert first.returncode == 0, first.stderr
         assert "passed over: hidden files: 1" in first.stderr
         assert f"passed over: {folder}/scan.psd: a document of Photoshop" in first.stderr
         assert first.stderr.splitlines()[-1] == "1 coloured, 0 found, 0 skipped, 0 failed"
         assert names(out) == {"1965/a.jpg", "1965/a.jpg.json"}
-        assert (out / "1965" / "a.jpg").stat().st_mtime == time
+        assert (out / "1965" / "a.jpg").stat().st_mtime == moment
         again = command("archive", folder, out)
         assert again.stderr.splitlines()[-1] == "0 coloured, 0 found, 1 skipped, 0 failed"
