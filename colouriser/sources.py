@@ -25,7 +25,7 @@ from .debris import PLACEHOLDER, PassedOver, debris
 from .errors import ColouriserError, PhotoError
 from .job import Source
 from .photo import result_name, suffixes
-from .photo.kinds import ARCHIVE, FILM, HEAD, kind_of
+from .photo.kinds import HEAD, kind_of
 
 MAX_PHOTOS = 500  # at once, on the page
 MAX_FILE_BYTES = 200_000_000  # of one photograph in an archive, unpacked
@@ -117,11 +117,10 @@ def sort_out(
             notes.append(name)
         elif (other := kind_of(suffix, head(name))) is True:
             found.append(name)
-        elif other and other.photograph:
+        elif other and not other.counted:
             passed.unread.append(other.refusal().of(f"{place}{name}"))
         else:
-            names_of = {FILM: "film", ARCHIVE: "packed"}
-            passed.counts[names_of.get(other, "other") if other else "other"] += 1
+            passed.counts[other.counted if other else "other"] += 1
     owned = sidecars.owners(found, notes)
     of_photographs = {note for each in owned.values() for note in each}
     passed.counts.update("other" for note in notes if note not in of_photographs)
@@ -176,7 +175,7 @@ def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
     Raises:
         PhotoError: it is damaged.
     """
-    members, passed, used = dict[str, zipfile.ZipInfo](), PassedOver(), set[str]()
+    members, passed, used = dict[str, zipfile.ZipInfo](), PassedOver(), dict[str, int]()
     looked_into = count()
     try:
         with zipfile.ZipFile(file) as archive:
@@ -268,12 +267,17 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def unused_name(name: str, used: set[str]) -> str:
-    """A name, or one with a number added if it has been used; it is used from now on."""
-    path, number, free = PurePosixPath(name), 2, name
+def unused_name(name: str, used: dict[str, int]) -> str:
+    """A name, or one with a number added if it has been used; it is used from now on.
+
+    Args:
+        used: names, `folded`, and the last number of each.
+    """
+    path, key, free = PurePosixPath(name), folded(name), name
     while folded(free) in used:
-        free, number = str(path.with_name(f"{path.stem}-{number}{path.suffix}")), number + 1
-    used.add(folded(free))
+        used[key] += 1
+        free = str(path.with_name(f"{path.stem}-{used[key]}{path.suffix}"))
+    used[folded(free)] = 1
     return free
 
 

@@ -3,6 +3,7 @@
 import os
 import struct
 import unicodedata
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_long_names_are_shortened(stem: str) -> None:
 
 
 def test_no_name_is_used_twice() -> None:
-    used: set[str] = set()
+    used = dict[str, int]()
     names = [
         sources.unused_name(name, used) for name in ("a.jpg", "a.jpg", "A.jpg", "b.jpg", "a.jpg")
     ]
@@ -113,6 +114,15 @@ def test_an_archive_of_many_other_files_is_soon_read(tmp_path: Path) -> None:
     archive = hostile.entries(tmp_path / "album.zip", 20_000)
     entries, passed = sources.photographs([archive])
     assert (entries, passed.counts) == ([], {"other": 20_000})
+
+
+def test_many_of_one_name_are_soon_told_apart(tmp_path: Path) -> None:
+    with warnings.catch_warnings(), zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
+        warnings.simplefilter("ignore")  # zipfile's, of names that are there already
+        for _ in range(2000):
+            archive.writestr("x.jpg", b"")
+    entries, _ = sources.in_archive(tmp_path / "album.zip")
+    assert [entries[i].name for i in (0, 1, -1)] == ["x.jpg", "x-2.jpg", "x-2000.jpg"]
 
 
 def test_pack(scan: Path, tmp_path: Path) -> None:

@@ -359,7 +359,7 @@ class Studio:
     ) -> Iterator[Path | ColouriserError]:
         """Colour photographs one after the other into a folder, those of an archive into theirs
         below it: each file, or why there is none."""
-        used, slow, started = set[str](), 0, time.monotonic()
+        used, slow, started = dict[str, int](), 0, time.monotonic()
         for entry in entries:
             try:
                 if slow == SLOW or time.monotonic() > started + REQUEST_SECONDS:

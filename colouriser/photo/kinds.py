@@ -15,7 +15,7 @@ class Kind:
     """A kind of file that is not read."""
 
     refusal: Callable[[], PhotoError]  # what it is, and what to do
-    photograph: bool = True  # somebody's picture, which a summary of a folder names
+    counted: str = ""  # as which debris a summary counts it; "" for pictures, which it names
 
 
 RAW = Kind(
@@ -34,7 +34,7 @@ SCIENCE = Kind(
     ),
 )
 DRAWING = Kind(
-    lambda: PhotoError("drawing", "a drawing of lines, not pixels; export it as PNG"), False
+    lambda: PhotoError("drawing", "a drawing of lines, not pixels; export it as PNG"), "other"
 )
 RARE_JPEG = Kind(
     lambda: PhotoError("rare_jpeg", "a JPEG XR or JPEG-LS; convert it to PNG or TIFF"),
@@ -43,16 +43,18 @@ POINTER = Kind(
     lambda: PhotoError(
         "pointer", "a place-holder of Git LFS; fetch the file itself with git lfs pull"
     ),
+    "other",
 )
 RARE = Kind(lambda: PhotoError("rare_format", "of a format that is not read; convert it to TIFF"))
-WEB = Kind(lambda: PhotoError("web_page", "a web page; download the photograph itself"), False)
-FILM = Kind(lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"), False)
+WEB = Kind(lambda: PhotoError("web_page", "a web page; download the photograph itself"), "other")
+FILM = Kind(lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"), "film")
 DEBRIS = Kind(
     lambda: PhotoError("system_file", "what a system keeps about a file; give the photograph"),
-    False,
+    "system",
 )
 ARCHIVE = Kind(
-    lambda: PhotoError("packed", "an archive or a document; take the photographs out of it"), False
+    lambda: PhotoError("packed", "an archive or a document; take the photographs out of it"),
+    "packed",
 )
 
 STARTS: tuple[tuple[bytes, Kind], ...] = (
