@@ -1,6 +1,7 @@
 # make app          the page on http://127.0.0.1:7860
 # make test         format, lint, types and tests, as CI runs them
 # make test-fast    the tests that take less than a minute together
+# make mutants      the readers on 80,000 damaged files
 # make hub-demo     retrain and republish, with a Hub on this computer
 # make screenshots  those of docs/, anew
 #
@@ -11,7 +12,7 @@ BIN := .venv/bin
 TORCH ?= default
 CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: app test test-fast hub-demo screenshots
+.PHONY: app test test-fast mutants hub-demo screenshots
 
 app: .venv/app
 	$(BIN)/python app.py
@@ -24,6 +25,9 @@ test: .venv/test .venv/browser
 
 test-fast: .venv/test
 	$(BIN)/python -m pytest -m "not slow"
+
+mutants: .venv/test
+	MUTANTS=3000 $(BIN)/python -m pytest tests/photo/test_mutated.py
 
 # Chromium: the machine's own, Debian's, or else Playwright's.
 .venv/browser: .venv/test

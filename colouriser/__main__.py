@@ -63,7 +63,9 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="colour again what 
 @program.command()
 @with_flags
 def colour(
-    photos: Annotated[list[Path], typer.Argument(help="photographs and folders of them")],
+    photos: Annotated[
+        list[Path], typer.Argument(help="photographs, and folders and zip archives of them")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for the results")],
     overwrite: Overwrite = False,
     options: Options = Options(),
@@ -86,7 +88,7 @@ def colour(
         str | None, typer.Option(help="cpu, cuda, cuda:1, mps; the first GPU unless given")
     ] = None,
 ) -> None:
-    """Colour photographs, and folders of them, which are searched recursively.
+    """Colour photographs, and folders and zip archives of them, which are searched recursively.
 
     File names and formats are kept (formats that cannot be written become PNG, photo.gif.png). What
     is done already is skipped; a bad file does not stop the rest.
@@ -96,7 +98,7 @@ def colour(
     if os.path.exists(output) and not os.path.isdir(output):
         raise typer.BadParameter(f"--output must be a folder; {output} is a file")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
-    planned, problems = plan(photos, output, options.format)
+    planned, problems, passed = plan(photos, output, options.format)
     if hints is not None and len(planned) != 1:
         raise typer.BadParameter("--hints are places in one photograph; give one alone")
     try:
@@ -105,7 +107,7 @@ def colour(
     except ColouriserError as error:
         raise _failed(error) from error
     todo, skipped = list[Job](), 0
-    for target, source in planned.items():
+    for target, entry in planned.items():
         others = [target.with_stem(f"{target.stem}-{i}") for i in range(2, 2 + variants)]
         taken = next((file for file in others if file in planned), None)
         if taken:
@@ -114,15 +116,16 @@ def colour(
                     "variant_there",
                     "{file} is the result of another photograph; choose another folder",
                     file=taken.name,
-                ).of(str(source))
+                ).of(entry.name)
             )
         elif os.path.exists(target) and not overwrite:
             skipped += 1
         else:
             missing = [f if overwrite or not os.path.exists(f) else None for f in others]
-            todo.append(Job(source, str(source), options, wishes, target, tuple(missing)))
-    for problem in problems:
-        typer.echo(f"error: {problem}", err=True)
+            more = tuple(missing), entry.sidecars
+            todo.append(Job(entry.source, entry.name, options, wishes, target, *more))
+    for line in [*passed.lines(), *(f"error: {problem}" for problem in problems)]:
+        typer.echo(line, err=True)
     counts = Counter({"coloured": 0, "already in colour": 0, "skipped": skipped})
     counts["failed"] = len(problems)
     hidden = None if len(todo) > 1 else True  # None: shown on terminals

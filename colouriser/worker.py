@@ -8,22 +8,23 @@ becomes that one photograph's outcome.
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from . import guide
+from . import guide, sidecars
 from .errors import ColouriserError, PhotoError, reason
 from .files import write_atomically
 from .hints import Hint
-from .job import Job, Outcome, Target, too_much
+from .job import Job, Outcome, Source, Target, source_time, too_much
 from .options import Wishes
 from .photo import (
     Kind,
@@ -35,6 +36,7 @@ from .photo import (
     not_written,
     read,
     read_picture,
+    stored_orientation,
     tints,
     working_luma,
 )
@@ -203,15 +205,18 @@ class Worker:
             opened: from `open`.
             results: where each goes, and the coefficients of its `Prediction`, which a photograph
                 that stays as it is does without. The first is written last: once it is there, all
-                are.
+                are. Each has the photograph's own time, which is often the only date of a scan.
 
         Raises:
             ColouriserError: a result cannot be written.
         """
-        started, options, nbytes = time.monotonic(), opened.job.options, 0
+        started, job, nbytes = time.monotonic(), opened.job, 0
+        options, modified = job.options, source_time(job.source)
         # Marked, its luma will not be the same.
         photo = replace(opened.photo, jpeg=None) if options.mark else opened.photo
         with _warnings() as warnings:
+            for sidecar in job.sidecars:
+                _copy_sidecar(sidecar, job, photo, results[0][0])
             for target, coefficients in reversed(results):
                 if coefficients is None:
                     data = _copy(opened, target.name)
@@ -223,7 +228,7 @@ class Worker:
                     if options.mark:
                         image = mark(image)
                     data = encode(image, target.name, photo, options.keep_position)
-                _write(target, data)
+                _write(target, data, modified)
                 nbytes = len(data)
         return Outcome(
             files=tuple(target.name for target, _ in results),
@@ -256,6 +261,24 @@ def _copy(opened: Opened, name: str) -> bytes | memoryview:
     return encode(from_source(read_picture, job), name, photo, job.options.keep_position)
 
 
+def _copy_sidecar(sidecar: Source, job: Job, photo: Photo, result: Target) -> None:
+    """Copy what somebody wrote about a photograph beside its result; or warn why not."""
+    photograph, name = (PurePosixPath(source.name).name for source in (job.source, sidecar))
+    target = result.with_name(sidecars.copy_name(photograph, name, result.name))
+    if isinstance(target, Path) and isinstance(job.source, Path) and os.path.exists(target):
+        own_folder = os.path.samefile(target.parent, job.source.parent)
+        if own_folder:  # it may be another photograph's
+            return
+    turned = stored_orientation(photo, result.name)
+    try:
+        with sidecar.open("rb") if isinstance(sidecar, Path) else sidecar.open() as file:
+            data = file.read(sidecars.MAX_BYTES + 1)
+        data = sidecars.edited(name, data, job.options.keep_position, turned)
+        _write(target, data, source_time(sidecar))
+    except (ColouriserError, OSError, ValueError) as error:
+        log.warning("%s: %s, beside it, is not copied (%s)", job.name, name, reason(error))
+
+
 def explained(error: Exception, name: str) -> ColouriserError:
     """Whatever went wrong with a photograph of this name, as an error of ours."""
     if isinstance(error, ColouriserError):
@@ -270,10 +293,10 @@ def _reference(file: Path, detail: int) -> ReferenceCopy:
     return reference_copy(read_picture(file), detail)
 
 
-def _write(target: Target, data: bytes | memoryview) -> None:
+def _write(target: Target, data: bytes | memoryview, modified: int | None) -> None:
     try:
         if isinstance(target, Path):
-            write_atomically(target, lambda file: file.write(data))
+            write_atomically(target, lambda file: file.write(data), modified)
         else:
             target.write(data)
     except MemoryError:

@@ -108,8 +108,9 @@ def api(studio: Studio) -> None:
             options: see `Options`.
 
         Returns:
-            A zip archive with the coloured photographs; and a line for each that is not in it, or
-            that is a copy, being in colour already.
+            A zip archive with the coloured photographs, in the folders that they came in; and a
+            line for each that is not in it, or that is a copy, being in colour already; other
+            files are counted by kind.
         """
         entries, passed = studio.entries([uploaded_file(photo) for photo in photos or []])
         with workspace() as folder:
@@ -119,15 +120,13 @@ def api(studio: Studio) -> None:
                 raise none_coloured(failures)
             with new_folder() as served:
                 archive = served / "colourised.zip"
-                pack(sorted(folder.iterdir()), archive)
-            done = zip(entries, results, strict=False)
+                pack(folder, archive)
             copied = [
                 f"{entry.name}: in colour already, copied as it is"
-                for entry, result in done
+                for entry, result in zip(entries, results, strict=False)
                 if isinstance(result, Path) and not result.stem.endswith(COLOURISED)
             ]
-            over = [f"{name}: no photograph, passed over" for name in passed]
-            return str(archive), failures + copied + over
+            return str(archive), failures + copied + passed.lines()
 
     def model() -> str:
         """Which model is live, and why it is not the one that was asked for, if it is not."""

@@ -86,7 +86,8 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
             try:
                 entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
                 results = studio.colour_all(entries, options_from(values), folder)
-                skipped = html_list(words["passed_over"], passed, words)
+                lines = [translate(report, request) for report in passed.reports()]
+                skipped = html_list(words["passed_over"], lines, words)
                 # There are fewer results than entries if the photographs take too long.
                 for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
                     if isinstance(result, ColouriserError):
@@ -111,7 +112,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                 if not pictures:
                     raise none_coloured(failures)
                 packed = served / "colourised.zip"
-                pack(sorted(folder.iterdir()), packed)
+                pack(folder, packed)
             except ColouriserError as error:
                 message = (
                     f"<p role='alert'><strong>{html.escape(translate(error, request))}</strong></p>"

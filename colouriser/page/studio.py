@@ -18,6 +18,7 @@ from cachetools import TTLCache
 from PIL import Image
 
 from .. import pool
+from ..debris import PassedOver
 from ..errors import ColouriserError, PhotoError
 from ..follow import ModelFollower
 from ..hints import Hint, Suggestion
@@ -348,7 +349,7 @@ class Studio:
         copies: bool = False,
         to_look_at: bool = False,
     ) -> list[Path]:
-        job = Job(entry.source, entry.name, options)
+        job = Job(entry.source, entry.name, options, sidecars=entry.sidecars)
         opening = slot.call(entry.name, pool.open_one, job)
         try:
             found = [None] if opening.stays and copies else answers(opening)
@@ -370,8 +371,8 @@ class Studio:
 
     # Many photographs.
 
-    def entries(self, files: list[Path]) -> tuple[list[Entry], list[str]]:
-        """The photographs in files and zip archives, and the names of what was passed over.
+    def entries(self, files: list[Path]) -> tuple[list[Entry], PassedOver]:
+        """The photographs in files and zip archives, and what was passed over.
 
         Raises:
             ColouriserError: see `sources.photographs`.
@@ -382,9 +383,10 @@ class Studio:
     def colour_all(
         self, entries: list[Entry], options: Options, folder: Path
     ) -> Iterator[Path | ColouriserError]:
-        """Colour photographs one after the other into a folder: each file, or why there is none.
-        One that is in colour already is copied; its name does not end in `COLOURISED`."""
-        used, slow, started = set[str](), 0, time.monotonic()
+        """Colour photographs one after the other into a folder, those of an archive into theirs
+        below it: each file, or why there is none. One that is in colour already is copied; its
+        name does not end in `COLOURISED`."""
+        used, slow, started = dict[str, int](), 0, time.monotonic()
         for entry in entries:
             try:
                 if slow == SLOW or time.monotonic() > started + REQUEST_SECONDS:
@@ -394,9 +396,13 @@ class Studio:
                         "in parts.",
                     )
                 check_room()
-                stem = Path(unused_name(f"{short_stem(entry.name)}.x", used)).stem
+                name = Path(entry.name).with_name(f"{short_stem(entry.name)}.x")
+                free = folder / unused_name(name.as_posix(), used)
                 with self.slot() as slot:
-                    (path,) = self.colourise(slot, entry, options, folder, stem=stem, copies=True)
+                    stem = free.stem
+                    (path,) = self.colourise(
+                        slot, entry, options, free.parent, stem=stem, copies=True
+                    )
                 yield path
             except ColouriserError as error:
                 yield error

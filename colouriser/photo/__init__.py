@@ -3,7 +3,16 @@
 from .own import Kind, kind_of, tints
 from .read import MAX_PIXELS, MAX_SIDE, Photo, inverted, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
-from .write import encode, mark, not_written, result_name, working_luma, writable, write
+from .write import (
+    encode,
+    mark,
+    not_written,
+    result_name,
+    stored_orientation,
+    working_luma,
+    writable,
+    write,
+)
 
 __all__ = [
     "MAX_PIXELS",
@@ -21,6 +30,7 @@ __all__ = [
     "read_picture",
     "result_name",
     "show",
+    "stored_orientation",
     "suffixes",
     "tints",
     "to_luma",

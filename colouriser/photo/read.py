@@ -52,7 +52,10 @@ NETPBM = re.compile(
     rb"P([56])\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s"
 )
 SEVERAL = "has more than one page or frame; only the first is used"
-PAGES = "has {count} pages; only the first is used, and the rest is left"
+PAGES = "has {count} pages or frames; only the first is used, and the rest is left"
+COUNTED = ("HEIF", "AVIF", "WEBP")  # whose heads say how many there are
+MOTION = re.compile(rb"MotionPhoto|MicroVideo|hdrgm:Version|HDRGainMap")  # as XMP tells
+SAMSUNGS_FILM = b"MotionPhoto_Data"
 BEHIND = "what follows the photograph in its file (another picture, a gain map or a film) is left"
 TRANSPOSED = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -221,16 +224,15 @@ def _read(file: BinaryIO, name: str) -> Photo:
         page, file = _page(file, name)
         if page and page.deep:
             return _read_deep_page(page, name)
+    if head.startswith(png.START):
+        file = _without_damaged_details(file, name)
     try:
         opened = Image.open(file, formats=READABLE)
     except Image.UnidentifiedImageError as error:
         if head.startswith(JPEG_START) and (rare := _rare_jpeg(_all(file), name)):
             return rare
         if head.startswith(KNOWN_STARTS):
-            raise PhotoError(
-                "damaged_or_rare",
-                "damaged, or of a rare kind of its format; save it again, as PNG or TIFF",
-            ) from error
+            raise _damaged_or_rare() from error
         raise
     with opened as image:
         _check_size(image.size)
@@ -238,10 +240,11 @@ def _read(file: BinaryIO, name: str) -> Photo:
         if image.format in JPEGS:
             _check_scans(data)
         suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
-        several = _say_several(image, page, name)
         metadata = (
             of_directory(page.tiff, page.directory, name) if page else of_image(image, data, name)
         )
+        followed = bool(MOTION.search(metadata.xmp)) or data.rfind(SAMSUNGS_FILM) >= 0
+        several = _say_several(image, page, followed, name)
         turned = orientation(metadata) if metadata.exif and not page else 1
         if turned == 1:  # Pillow knows XMP's as well
             turned = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -272,6 +275,19 @@ def _eighth(data: bytes, orientation: int) -> np.ndarray | None:
     with Image.open(io.BytesIO(data), formats=JPEGS) as image:
         image.draft("RGB", (1, 1))
         return small_picture(_turned(image, orientation))
+
+
+def _without_damaged_details(file: BinaryIO, name: str) -> BinaryIO:
+    """A PNG, but for details that are damaged, for which it would not be opened."""
+    data = _all(file)
+    if not (damaged := png.damaged_details(data)):
+        return file
+    log.warning("%s: has damaged details, which are dropped", name)
+    kept, last = list[bytes](), 0
+    for start, end in damaged:
+        kept.append(data[last:start])
+        last = end
+    return io.BytesIO(b"".join([*kept, data[last:]]))
 
 
 def _rare_jpeg(data: bytes, name: str) -> Photo | None:
@@ -480,16 +496,22 @@ def to_eight_bits(deep: np.ndarray) -> Image.Image:
     return Image.fromarray(((deep.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
-def _say_several(image: Image.Image, page: tiff.Page | None, name: str) -> bool:
-    """Whether a file has more than one page or frame, which is said."""
-    if image.format == "MPO" or (image.format == "HEIF" and image.info.get("aux")):
+def _say_several(image: Image.Image, page: tiff.Page | None, followed: bool, name: str) -> bool:
+    """Whether a file has more than one page or frame, which is said.
+
+    Args:
+        followed: something follows the photograph that is no page.
+    """
+    if followed or image.format == "MPO" or (image.format == "HEIF" and image.info.get("aux")):
         log.warning("%s: %s", name, BEHIND)
         return False
     if page:  # which has said it
         return page.count > 1
     # Whether there are several is told by the first; to count them would mean to visit all.
     several = bool(getattr(image, "is_animated", False))
-    if several:
+    if several and image.format in COUNTED:
+        log.warning("%s: %s", name, PAGES.format(count=image.n_frames))  # type: ignore[attr-defined]
+    elif several:
         log.warning("%s: %s", name, SEVERAL)
     return several
 
@@ -570,7 +592,16 @@ def _too_large(what: str = "") -> PhotoError:
     )
 
 
+def _damaged_or_rare() -> PhotoError:
+    return PhotoError(
+        "damaged_or_rare",
+        "damaged, or of a rare kind of its format; save it again, as PNG or TIFF",
+    )
+
+
 def _damaged(error: Exception) -> PhotoError:
+    if "nsupported" in str(error):  # as decoders say it of what they do not know
+        return _damaged_or_rare()
     return PhotoError(
         "damaged",
         "damaged or incomplete ({reason}); save or download it again",

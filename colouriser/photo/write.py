@@ -49,6 +49,12 @@ def result_name(name: str) -> str:
     return name if writable(Path(name)) else f"{name}.png"
 
 
+def stored_orientation(photo: Photo, name: str) -> int:
+    """The EXIF orientation of the pixels in a result of this name: 1, or that of a JPEG whose luma
+    stays as it is stored."""
+    return photo.jpeg.orientation if photo.jpeg and _format(Path(name)) == "JPEG" else 1
+
+
 def working_luma(photo: Photo, name: str) -> Image.Image:
     """The luma to be coloured for a result of this name, mode "L": all of the photograph's, or half
     the size for a JPEG whose own luma stays, which has chroma of half the size."""
