@@ -297,6 +297,21 @@ def test_without_network_what_is_cached_works(
     assert "Traceback" not in result.stderr
 
 
+def test_a_refused_token_is_named(hub: Hub) -> None:
+    hub.fault("GET /api/models/", status=401, message="Invalid credentials in Authorization header")
+    with pytest.raises(ModelError, match=r"does not take the token .*HF_TOKEN"):
+        Colouriser.load(f"{NAME}@v1")
+
+
+def test_without_a_home_hf_home_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(*arguments: object, **options: object) -> str:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("colouriser.hub.snapshot_download", homeless)
+    with pytest.raises(ModelError, match="set HF_HOME"):
+        Colouriser.load(f"{NAME}@v1")
+
+
 def test_names_that_are_not_there(hub: Hub, run: Path) -> None:
     assert publish(run) == 0
     with pytest.raises(ModelError, match="no repository owner/dogs on the Hub"):
