@@ -169,6 +169,9 @@ def test_variants_are_written_first_and_only_where_wanted(
             super().__init__()
             self.name, self.nbytes = name, 0
 
+        def with_name(self, name: str) -> "Noted":
+            return Noted(name)
+
         def write(self, data: bytes | memoryview) -> None:  # type: ignore[override]
             written.append(self.name)
 

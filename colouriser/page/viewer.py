@@ -18,11 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ColouriserError
 from ..hints import hints_from
-from ..options import SHOWN, Options, Wishes, shown
+from ..options import SHOWN, Options, Wishes, quoted
 from ..photo import suffixes
 from .storage import EXAMPLES, uploaded_file
-from .studio import Studio, Turn
-from .words import VIEWER, said
+from .studio import Slot, Studio
+from .words import VIEWER, translate
 
 ANSWERER = Path(__file__).with_name("answerer.js")
 STATIC = [VIEWER, ANSWERER]  # what the browser fetches
@@ -50,16 +50,16 @@ Answer = dict[str, Any]
 class Asked:
     """What the browser asks for."""
 
-    turn: Turn
+    slot: Slot
     file: Path
     wishes: Wishes
     options: Options
     data: Answer  # as it was sent
 
     @property
-    def values(self) -> tuple[Turn, Path, Wishes, Options]:
+    def values(self) -> tuple[Slot, Path, Wishes, Options]:
         """All of it but the data."""
-        return self.turn, self.file, self.wishes, self.options
+        return self.slot, self.file, self.wishes, self.options
 
 
 def viewer(studio: Studio, examples: list[Answer]) -> gr.HTML:
@@ -93,28 +93,30 @@ def _functions(studio: Studio) -> list[Callable]:
     wrong, with {"error": ...} in the browser's language."""
 
     def colour(asked: Asked) -> Answer:
-        picture, (copy, view) = studio.preview(*asked.values), studio.view(asked.turn, asked.file)
+        picture = studio.preview(*asked.values)
+        opening, view = studio.view(asked.slot, asked.file, asked.options)
         return {
             "file": str(picture),
-            "width": copy.size[0],
-            "height": copy.size[1],
+            "width": opening.size[0],
+            "height": opening.size[1],
             "several": view.several,
-            "corrects": studio.live.colouriser.generator.config.hints,
+            "kind": opening.kind.value,
+            "corrects": studio.follower.colouriser.generator.config.hints,
         }
 
     def look(asked: Asked) -> Answer:
-        return {"file": str(studio.grey(asked.turn, asked.file))}
+        return {"file": str(studio.grey(asked.slot, asked.file, asked.options))}
 
     def vary(asked: Asked) -> Answer:
         return {"files": [str(path) for path in studio.colourings(*asked.values)]}
 
     def suggest(asked: Asked) -> Answer:
         x, y = asked.data.get("x"), asked.data.get("y")
-        found = studio.suggest(asked.turn, asked.file, asked.wishes, x, y, SUGGESTED)
+        found = studio.suggest(*asked.values[:3], x, y, SUGGESTED, asked.options)
         return {"colours": [as_json(suggestion) for suggestion in found]}
 
     def unsure(asked: Asked) -> Answer:
-        return {"file": str(studio.unsure(asked.turn, asked.file, asked.wishes))}
+        return {"file": str(studio.unsure(*asked.values))}
 
     def save(asked: Asked) -> Answer:
         path = studio.save(*asked.values)
@@ -132,13 +134,13 @@ def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
     async def serve(data: Any, request: gr.Request) -> Answer:
         try:
             if not isinstance(data, dict):
-                raise ColouriserError("no_wish", "send an object, not {value}", value=shown(data))
+                raise ColouriserError("no_wish", "send an object, not {value}", value=quoted(data))
             file, wishes, options = _file(data), _wishes(data), _options(data)
-            async with studio.turn_later() as turn:
-                asked = Asked(turn, file, wishes, options, data)
+            async with studio.slot_later() as slot:
+                asked = Asked(slot, file, wishes, options, data)
                 return await to_thread.run_sync(function, asked)
         except ColouriserError as error:
-            return {"error": said(error, request)}
+            return {"error": translate(error, request)}
 
     serve.__name__ = function.__name__  # by which the browser calls it
     return serve

@@ -31,16 +31,16 @@ def texts(request: gr.Request | None) -> dict[str, str]:
     return TEXTS[language(request)]
 
 
-def said(error: ColouriserError, request: gr.Request | None) -> str:
+def translate(error: ColouriserError, request: gr.Request | None) -> str:
     """What an error says in the browser's language."""
-    return error.said(ERRORS[language(request)].get(error.code, error.sentence))
+    return error.translate(ERRORS[language(request)].get(error.code, error.sentence))
 
 
-def shown(error: ColouriserError, request: gr.Request | None) -> gr.Error:
+def to_gradio_error(error: ColouriserError, request: gr.Request | None) -> gr.Error:
     """An error as the page shows it. Names in it come from outside, and messages are HTML."""
-    return gr.Error(html.escape(said(error, request)), print_exception=False)
+    return gr.Error(html.escape(translate(error, request)), print_exception=False)
 
 
-def told(error: ColouriserError) -> gr.Error:
+def to_api_error(error: ColouriserError) -> gr.Error:
     """An error as a program is told it."""
     return gr.Error(str(error), print_exception=False)

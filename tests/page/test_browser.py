@@ -610,12 +610,12 @@ def test_names_out_of_an_archive_are_text(page: Page, cat: Image.Image, tmp_path
         for name in names:
             archive.writestr(f"broken{name}", b"no image")
             archive.writestr(f"good{name}", photograph.getvalue())
-            archive.writestr(f"other{name}.txt", b"")
+            archive.writestr(f"other{name}.psd", b"8BPS")
     add_many(page, [tmp_path / "album.zip"])
     expect(page.locator("#zip")).to_be_enabled(timeout=PATIENCE)
     for name in names:
         expect(page.locator("#progress")).to_contain_text(f"broken{name}: not an image")
-        expect(page.locator("#progress")).to_contain_text(f"other{name}.txt")
+        expect(page.locator("#progress")).to_contain_text(f"other{name}.psd: a document of")
         expect(page.get_by_text(f"good{Path(name).stem}-colourised.png").first).to_be_visible()
     page.locator("#gallery button").first.click()
     expect(page.locator(".note")).to_contain_text("90 × 60 pixels")

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from colouriser import PhotoError
-from colouriser.page.words import ERRORS, TEXTS, VIEWER, said, shown
+from colouriser.page.words import ERRORS, TEXTS, VIEWER, to_gradio_error, translate
 
 from ..conftest import ROOT
 
@@ -51,15 +51,17 @@ def test_every_error_of_the_library_has_its_german() -> None:
 def test_errors_are_said_in_the_browsers_language() -> None:
     error = PhotoError("too_many", "more than {most} photographs; give them in parts", most=500)
     german = gr.Request(headers={"accept-language": "de-DE,de;q=0.9,en;q=0.8"})
-    assert said(error.of("a.zip"), german) == "a.zip: mehr als 500 Fotos; geben Sie sie in Teilen"
+    assert (
+        translate(error.of("a.zip"), german) == "a.zip: mehr als 500 Fotos; geben Sie sie in Teilen"
+    )
     for headers in ({}, {"accept-language": "fr"}, {"accept-language": "\x00" * 5000}):
         other = gr.Request(headers=headers)
-        assert said(error, other) == "a.zip: more than 500 photographs; give them in parts"
+        assert translate(error, other) == "a.zip: more than 500 photographs; give them in parts"
 
 
 def test_names_from_outside_are_no_markup() -> None:
     error = PhotoError("not_an_image", "no image").of("![t](http://host/x)<img src=//host/y>.jpg")
-    message = str(shown(error, None).message)
+    message = str(to_gradio_error(error, None).message)
     assert "<" not in message
     assert "&lt;img" in message
 
