@@ -19,12 +19,15 @@
  * @property {string} format
  * @property {boolean} keep_position
  * @property {boolean} mark
+ * @property {boolean} [recolour]
+ * @property {boolean} [keep_tints]
+ * @property {boolean} [invert]
  *
  * @typedef {{signal: AbortSignal, status: (key: string | null) => void}} Call
  * @typedef {{colour: string, probability: number}} Suggestion
  *
  * @typedef {object} Answerer The seven calls; README.md says what each is given, answers and fails with.
- * @property {(wish: Wish, call: Call) => Promise<{url: string, width: number, height: number, several: boolean, corrects: boolean}>} colour
+ * @property {(wish: Wish, call: Call) => Promise<{url: string, width: number, height: number, several: boolean, kind: Colours, corrects: boolean}>} colour
  * @property {(wish: Wish, call: Call) => Promise<{url: string}>} look
  * @property {(wish: Wish & {x: number, y: number}, call: Call) => Promise<{colours: Suggestion[]}>} suggest
  * @property {(wish: Wish, call: Call) => Promise<{urls: string[]}>} vary
@@ -37,8 +40,12 @@
  * @property {() => void} changed Something in the state is different.
  * @property {() => void} settled The photograph is there in colour as it is wished for.
  *
+ * @typedef {"grey" | "toned" | "tinted" | "negative" | "colour"} Colours What a photograph has of them already.
  * @typedef {"own" | "example" | "first" | "many"} Kind Where a photograph is from; "first": an example that nobody chose.
  */
+
+/** @type {Record<Colours, "recolour" | "keep_tints" | "invert">} What can be asked for, by the colours that are there. */
+export const TREATMENTS = {grey: "invert", toned: "invert", negative: "invert", tinted: "keep_tints", colour: "recolour"};
 
 /** The usual settings; each photograph begins with them. */
 export const USUAL = {vividness: 1, temperature: 0, strength: 1};
@@ -71,6 +78,8 @@ class State {
   usable = false; // tools and settings can be used
   several = false; // the file has more pages or frames
   corrects = true; // the model takes hints
+  /** @type {Colours} */ colours = "grey"; // those that it has already
+  treated = false; // what can be asked for them is
   /** @type {{key: string}[]} */ busy = []; // what is being done: keys of the texts
   /** @type {{text: string, key?: string, values?: Record<string, unknown>} | null} */ message = null; // what went wrong
 
@@ -261,6 +270,12 @@ export class Session {
     this.#hooks.changed();
   }
 
+  /** @param {boolean} treated */
+  treat(treated) {
+    this.state.treated = treated;
+    return this.colour();
+  }
+
   /** @param {number} variant */
   chooseVariant(variant) {
     this.state.variant = variant;
@@ -324,12 +339,12 @@ export class Session {
    */
   #wish(state) {
     return {photo: state.source ?? {}, variant: state.variant, hints: hints(state.pins), reference: state.reference?.file ?? null,
-      ...state.settings, ...state.options};
+      ...state.settings, ...state.options, [TREATMENTS[state.colours]]: state.treated};
   }
 
   /** @param {State} state What the colourings to choose from depend on. */
   #variantsKey(state) {
-    return JSON.stringify([hints(state.pins), state.reference?.number, state.settings]);
+    return JSON.stringify([hints(state.pins), state.reference?.number, state.settings, state.treated]);
   }
 
   /**
@@ -378,8 +393,9 @@ export class Session {
    */
   async #colourOnce(state, call) {
     state.asked.full = (state.asked.full ?? 0) + 1; // those that are on their way show what was wished for before
-    const {url, width, height, several, corrects} = await this.#ask(state, "colour", call);
-    await this.#show(state, url, {}, undefined, {phase: "done", usable: true, size: {width, height}, several, corrects});
+    const {url, width, height, several, kind: colours, corrects} = await this.#ask(state, "colour", call);
+    await this.#show(state, url, {}, undefined, {phase: "done", usable: true, size: {width, height}, several, corrects,
+      colours: state.treated ? state.colours : colours}); // those of a negative that was turned are none
   }
 
   /**

@@ -1,6 +1,6 @@
 // The viewer: compares, zooms, sets pins. Here its elements (viewer.html) are wired to the session (session.js)
 // and drawn by the geometry (stage.js). It knows no server: it asks an answerer (README.md).
-import {Failure, Session, USUAL} from "./session.js";
+import {Failure, Session, TREATMENTS, USUAL} from "./session.js";
 import {beside, frame, isZoomed, limited, lineAt, lineLeft, mayShowFull, middle, panes, seen, toPhoto, toStage, zoomed} from "./stage.js";
 import {colourName, fill, loadTexts} from "./words.js";
 
@@ -194,12 +194,14 @@ class Viewer {
   }
 
   renderMessages() {
-    const {phase, busy, message, size, several} = this.state, now = busy.at(-1);
+    const {phase, busy, message, size, several, colours, treated} = this.state, now = busy.at(-1);
     if (now) this.$(".working").textContent = this.say(now.key);
     this.$(".working").hidden = !now || message !== null;
     if (message) this.$(".message").textContent = message.key ? this.say(message.key, message.values) : message.text;
     this.$(".message").hidden = message === null;
-    const notes = [this.say("note", {...size}), several ? this.texts.several : "", mayShowFull(size, isPhone()) ? "" : this.texts.reduced];
+    const notes = [this.say("note", {...size}), several ? this.texts.several : "", treated ? "" : this.texts[`has_${colours}`], mayShowFull(size, isPhone()) ? "" : this.texts.reduced];
+    this.$(".treat-text").textContent = this.texts[TREATMENTS[colours]];
+    this.input(".treat").checked = treated;
     this.$(".note").textContent = phase === "done" ? notes.filter(Boolean).join(" ") : "";
   }
 
@@ -413,6 +415,7 @@ class Viewer {
       session.choose({mark: this.input(".mark").checked});
       session.colour();
     };
+    this.input(".treat").onchange = () => session.treat(this.input(".treat").checked);
     this.button(".choose-reference").onclick = () => this.input(".reference").click();
     this.input(".reference").onchange = () => {
       const [file] = takeFiles(this.input(".reference"));

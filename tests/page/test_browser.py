@@ -132,6 +132,25 @@ def test_one_photograph(page: Page, cat: Image.Image, tmp_path: Path) -> None:
         assert dict(image.getexif().get_ifd(ExifTags.IFD.GPSInfo)) != {}
 
 
+def test_one_in_colour_keeps_its_colours_unless_asked(
+    page: Page, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.png"
+    astronaut.save(path)
+    upload(page, path)
+    expect(page.locator(".note")).to_contain_text("in colour already")
+    own = chroma_at(page, 0.55, 0.8)
+    name, data = download(page)
+    assert (name, data) == ("photo.png", path.read_bytes())
+    with page.expect_response(lambda r: "component_server" in r.url):
+        page.get_by_label("Colour it anew").check()
+    expect(page.locator(".note")).not_to_contain_text("in colour already")
+    expect(page.locator(".working")).to_be_hidden()
+    assert np.abs(chroma_at(page, 0.55, 0.8) - own).max() > 3
+    name, data = download(page)
+    assert name == "photo-colourised.png"
+
+
 def test_the_photograph_is_seen_in_grey_at_once(
     page: Page, cat: Image.Image, tmp_path: Path
 ) -> None:

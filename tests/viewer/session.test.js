@@ -32,7 +32,7 @@ function begin(t, unreadable = /nothing/) {
     for (let i = 0; i < 5; i++) await turn();
     return call;
   };
-  const colour = (url, more) => answer("colour", {url, ...SIZE, several: false, corrects: true, ...more});
+  const colour = (url, more) => answer("colour", {url, ...SIZE, several: false, kind: "grey", corrects: true, ...more});
   return {session, calls, decoded, alive, answer, colour};
 }
 
@@ -212,4 +212,20 @@ test("corrections are undone and done again", async (t) => {
     assert.equal(session.state.message.key, "bad_pins");
     assert.equal(session.state.pins.length, 2);
   }
+});
+
+test("what a photograph has of colours already is said, and can be asked for", async (t) => {
+  const {session, calls, colour} = begin(t);
+  example(session, "a");
+  await colour("/a", {kind: "negative"});
+  assert.equal(session.state.colours, "negative");
+  session.treat(true);
+  assert.equal(calls.find((call) => call.name === "colour").wish.invert, true);
+  await colour("/positive", {kind: "grey"});
+  assert.deepEqual([session.state.colours, session.state.treated], ["negative", true]);
+  session.treat(false);
+  const {wish} = await colour("/a", {kind: "negative"});
+  assert.equal(wish.invert, false);
+  example(session, "b");
+  assert.deepEqual([session.state.colours, session.state.treated], ["grey", false]);
 });
