@@ -95,8 +95,8 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                     else:
                         with Image.open(result) as image:
                             small = fit(image.convert("RGB"), THUMBNAIL)
-                        file = show(small, served / f"{result.stem}-small")
-                        pictures.append((str(file), result.name))
+                        file = show(small, served / f"{result.stem}-{done}")
+                        pictures.append((str(file), result.relative_to(folder).as_posix()))
                         done_entries.append(entry)
                     rest = (time.monotonic() - started) / done * (len(entries) - done)
                     left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
