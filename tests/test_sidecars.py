@@ -37,7 +37,7 @@ TAKEOUT = {
         ("a.JPG", "a.jpg.supplemental-metadata.json", "a.JPG", "a.JPG.supplemental-metadata.json"),
         ("a(1).jpg", "a.jpg(1).json", "a(1).jpg", "a(1).jpg.json"),
         ("a(1).jpg", "a.jpg.supplemental-meta(1).json", "a(1).jpg", "a(1).jpg.json"),
-        (f"{'a' * 41}.jpg", f"{'a' * 41}.jpg..json", "b.jpg", "b.jpg.json"),
+        (f"{'a' * 41}.jpg", f"{'a' * 41}.jpg..json", "b.jpg", "b.jpg..json"),
         ("a-edited.jpg", "a.jpg.json", "a-edited.jpg", "a-edited.jpg.json"),
         (f"{'a' * 60}.jpg", f"{'a' * 46}.json", "b.jpg", "b.jpg.json"),
     ],
