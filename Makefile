@@ -4,6 +4,7 @@
 # make mutants      the readers on 80,000 damaged files
 # make hub-demo     retrain and republish, with a Hub on this computer
 # make screenshots  those of docs/, anew
+# make container    the Dockerfile's steps, replayed without a container engine (root, Linux)
 #
 # TORCH=cpu on the first call takes a torch without CUDA, which needs 3 GB less.
 
@@ -37,6 +38,9 @@ mutants: .venv/test
 
 screenshots: .venv/test .venv/browser
 	$(BIN)/python -m tests.screenshots
+
+container: .venv/test
+	$(BIN)/python -m tests.container
 
 hub-demo: .venv/test
 	$(BIN)/python -m tests.hub_demo

@@ -58,7 +58,7 @@ def main() -> None:
                 for entry in entries:
                     with studio.slot() as slot:
                         studio.colourise(slot, entry, Options(), folder / "done")
-                said = f"{len(passed)} passed over" if passed else "coloured"
+                said = "; ".join(passed.lines()) or "coloured"
             except ColouriserError as error:
                 said = str(error)
             seconds = time.monotonic() - started

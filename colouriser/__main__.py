@@ -126,7 +126,8 @@ def colour(
             todo.append(Job(entry.source, entry.name, options, wishes, target, *more))
     for line in [*passed.lines(), *(f"error: {problem}" for problem in problems)]:
         typer.echo(line, err=True)
-    counts = Counter(coloured=0, skipped=skipped, failed=len(problems))
+    counts = Counter({"coloured": 0, "already in colour": 0, "skipped": skipped})
+    counts["failed"] = len(problems)
     hidden = None if len(todo) > 1 else True  # None: shown on terminals
     bar = tqdm(total=len(todo), desc="colour", unit="photo", disable=hidden)
     try:
@@ -135,7 +136,8 @@ def colour(
                 tqdm.write(f"warning: {warning}", file=sys.stderr)
             if outcome.error:
                 tqdm.write(f"error: {outcome.error}", file=sys.stderr)
-            counts["failed" if outcome.error else "coloured"] += 1
+            result = "already in colour" if outcome.in_colour else "coloured"
+            counts["failed" if outcome.error else result] += 1
             bar.update()
         bar.close()
     except ColouriserError as error:
@@ -144,6 +146,8 @@ def colour(
     except KeyboardInterrupt:
         bar.close()
         raise _stopped() from None
+    if not counts["already in colour"]:
+        del counts["already in colour"]
     typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()), err=True)
     raise typer.Exit(1 if counts["failed"] else 0)
 
@@ -248,7 +252,7 @@ def archive(
         raise _failed(error) from error
     except KeyboardInterrupt:
         raise _stopped() from None
-    counts = ", ".join(f"{count} {what}" for what, count in asdict(summary).items())
+    counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in asdict(summary).items())
     typer.echo(counts, err=True)
     raise typer.Exit(1 if summary.failed else 0)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from huggingface_hub import HfApi, get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import (
+    HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
@@ -229,7 +230,21 @@ def _explained(source: str) -> Iterator[None]:
             repository=quoted(repository),
             reason=reason(error),
         ) from error
-    except LocalEntryNotFoundError as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, RuntimeError) as error:
+        cause = error if isinstance(error, HfHubHTTPError) else error.__cause__
+        if isinstance(cause, HfHubHTTPError) and cause.response.status_code in (401, 403):
+            raise ModelError(
+                "token_refused",
+                "the Hub does not take the token for {source}: log in again (hf auth login), or "
+                "set another HF_TOKEN, or none for a public model",
+                source=source,
+            ) from error
+        if "home directory" in str(error):
+            raise ModelError(
+                "no_home", "there is no home folder for what the Hub sends; set HF_HOME"
+            ) from error
+        if not isinstance(error, LocalEntryNotFoundError):
+            raise _failed(source, error) from error
         raise ModelError(
             "unreachable",
             "cannot reach the Hub for {source}, and it is not in the cache; check the network, or "
@@ -237,12 +252,16 @@ def _explained(source: str) -> Iterator[None]:
             source=source,
         ) from error
     except Exception as error:  # of the network, of hf_xet: huggingface_hub lets all through
-        raise ModelError(
-            "hub_failed",
-            "cannot get {source} from the Hub ({reason}); try again later",
-            source=source,
-            reason=reason(error),
-        ) from error
+        raise _failed(source, error) from error
+
+
+def _failed(source: str, error: Exception) -> ModelError:
+    return ModelError(
+        "hub_failed",
+        "cannot get {source} from the Hub ({reason}); try again later",
+        source=source,
+        reason=reason(error),
+    )
 
 
 def load(model: ResolvedModel) -> Generator:

@@ -76,6 +76,7 @@ class Outcome:
     seconds: float = 0.0  # from reading to writing
     warnings: tuple[str, ...] = ()  # a sentence each
     error: ColouriserError | None = None
+    in_colour: bool = False  # it was so already, and what was written is a copy of it
 
 
 def too_slow() -> PhotoError:

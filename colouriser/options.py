@@ -130,6 +130,9 @@ TEMPERATURE = Number(-1.0, 1.0, 0.0, "cooler or warmer colours")
 FORMAT = Choice(("original", "png"), "original", "format of the result")
 KEEP_POSITION = Switch("keep where the photograph was taken (GPS)")
 MARK = Switch("write into a corner that the colour was added")
+RECOLOUR = Switch("colour anew what is in colour already, which is copied as it is otherwise")
+KEEP_TINTS = Switch("take tints that were painted on by hand as hints")
+INVERT = Switch("turn a negative into a positive first")
 STRENGTH = Number(0.0, 1.0, 1.0, "how much of the reference's colours is taken")
 SUGGESTIONS = Number(1, 20, 5, "how many colours", whole=True)
 VARIANTS = Number(1, 16, 4, "how many other colourings", whole=True)
@@ -153,6 +156,9 @@ class Options:
     format: str = _field(FORMAT)
     keep_position: bool = _field(KEEP_POSITION)
     mark: bool = _field(MARK)
+    recolour: bool = _field(RECOLOUR)
+    keep_tints: bool = _field(KEEP_TINTS)
+    invert: bool = _field(INVERT)
 
     def __post_init__(self) -> None:
         for name, setting in OPTIONS.items():

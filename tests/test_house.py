@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from .conftest import ROOT
+from .option_tables import TABLES, with_tables
 
 tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -127,3 +128,9 @@ def test_a_wheel_in_an_empty_environment(tmp_path: Path, cat: Image.Image) -> No
         page.terminate()
         page.wait()
         shutil.rmtree(empty)  # pytest would keep its gigabytes
+
+
+@pytest.mark.parametrize("document", TABLES)
+def test_documents_have_the_options_of_help(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert with_tables(text, TABLES[document]) == text  # python -m tests.option_tables

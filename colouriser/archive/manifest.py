@@ -30,7 +30,7 @@ SCHEMA = pyarrow.schema(
         ("height", pyarrow.int32()),
         ("result_bytes", pyarrow.int64()),
         ("seconds", pyarrow.float32()),  # from reading to writing
-        ("model", pyarrow.string()),  # none: the result was there before, see `found`
+        ("model", pyarrow.string()),  # none: the result was there before, or is a copy
         ("commit", pyarrow.string()),  # of a Hub repository, or the checksum of the weights
         ("error", pyarrow.string()),  # none: all went well
         ("finished", TIME),

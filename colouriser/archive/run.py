@@ -78,6 +78,7 @@ class Summary:
     """What became of an archive, in photographs."""
 
     coloured: int = 0
+    in_colour: int = 0  # they were already; their results are copies
     found: int = 0  # their results lay there, although the manifest did not know
     skipped: int = 0  # done in an earlier run
     failed: int = 0
@@ -155,12 +156,21 @@ def _archive(
             weights = hub.pinned(resolved), hub.fingerprint(resolved)
             arguments = (taken, results, options, *weights, workers.cpus)
             for row in _work(jobs, workers, number, arguments, manifest):
-                counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
+                counts[_what(row)] += 1
                 if row["error"]:
                     failed(f"error: {row['error']}")
     results.tidy()  # after workers that were killed, in this run or one before
     manifest.gather()
     return Summary(**counts)
+
+
+def _what(row: Row) -> str:
+    """What became of a photograph: a field of `Summary`."""
+    if row["error"]:
+        return "failed"
+    if row["model"]:
+        return "coloured"
+    return "found" if row["seconds"] is None else "in_colour"
 
 
 def plan(
@@ -269,7 +279,7 @@ def _told(outcome: Outcome) -> Row:
         "height": height,
         "result_bytes": outcome.nbytes,
         "seconds": outcome.seconds,
-    }
+    } | ({"model": None, "commit": None} if outcome.in_colour else {})
 
 
 def _work(

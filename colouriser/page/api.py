@@ -3,6 +3,7 @@ for language models (MCP)."""
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -24,7 +25,7 @@ from ..options import (
 from ..sources import Entry, pack
 from .many import none_coloured
 from .storage import new_folder, uploaded_file, workspace
-from .studio import AT_ONCE, Studio
+from .studio import AT_ONCE, COLOURISED, Studio
 from .viewer import as_json
 from .words import to_api_error
 
@@ -107,8 +108,9 @@ def api(studio: Studio) -> None:
             options: see `Options`.
 
         Returns:
-            A zip archive with the coloured photographs, in the folders that they came in, and for
-            each that is not in it, its name and why; other files are counted by kind.
+            A zip archive with the coloured photographs, in the folders that they came in; and a
+            line for each that is not in it, or that is a copy, being in colour already; other
+            files are counted by kind.
         """
         entries, passed = studio.entries([uploaded_file(photo) for photo in photos or []])
         with workspace() as folder:
@@ -119,7 +121,12 @@ def api(studio: Studio) -> None:
             with new_folder() as served:
                 archive = served / "colourised.zip"
                 pack(folder, archive)
-            return str(archive), failures + passed.lines()
+            copied = [
+                f"{entry.name}: in colour already, copied as it is"
+                for entry, result in zip(entries, results, strict=False)
+                if isinstance(result, Path) and not result.stem.endswith(COLOURISED)
+            ]
+            return str(archive), failures + copied + passed.lines()
 
     def model() -> str:
         """Which model is live, and why it is not the one that was asked for, if it is not."""

@@ -15,7 +15,7 @@ from ..options import OPTIONS, SHOWN, Choice, Number, Options
 from ..photo import fit, show, suffixes
 from ..sources import Entry, pack, short_stem
 from .storage import FOREIGN, new_folder, uploaded_file, workspace
-from .studio import Studio
+from .studio import COLOURISED, Studio
 from .words import say, texts, to_gradio_error, translate
 
 TYPES = [*sorted(suffixes()), ".zip"]
@@ -80,7 +80,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
         on, off = gr.update(interactive=True), gr.update(interactive=False)
         yield [[], "", gr.update(value=None, interactive=False), [], off, on]  # not those of before
         pictures, done_entries = list[tuple[str, str]](), list[Entry]()
-        failures: list[str] = []
+        failures, in_colour = list[str](), list[str]()
         started = time.monotonic()
         with workspace() as folder, new_folder() as served:
             try:
@@ -97,11 +97,14 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                             small = fit(image.convert("RGB"), THUMBNAIL)
                         file = show(small, served / f"{result.stem}-{done}")
                         pictures.append((str(file), result.relative_to(folder).as_posix()))
+                        if not result.stem.endswith(COLOURISED):
+                            in_colour.append(entry.name)
                         done_entries.append(entry)
                     rest = (time.monotonic() - started) / done * (len(entries) - done)
                     left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
                     text = words["progress"].format(done=done, count=len(entries), left=left)
                     lists = html_list(words["failed"], failures, words) + skipped
+                    lists += html_list(words["copied"], in_colour, words)
                     line = f"<p>{html.escape(text)}</p>{lists}"
                     yield [pictures, line, gr.skip(), gr.skip(), gr.skip(), gr.skip()]
                     if session in stopping:
@@ -117,7 +120,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                 yield [gr.skip(), message, gr.skip(), gr.skip(), on, off]
                 raise to_gradio_error(error, request) from error
         text = words["cancelled" if session in stopping else "finished"]
-        text = text.format(done=len(pictures), failed=len(failures))
+        text = text.format(done=len(pictures) - len(in_colour), failed=len(failures))
         line = f"<p>{html.escape(text)} {html.escape(words['open_one'])}</p>{lists}"
         finished = gr.update(value=str(packed), interactive=True)
         yield [gr.skip(), line, finished, done_entries, on, off]

@@ -1,6 +1,7 @@
 """Photographs in files: reading them as luma, writing coloured ones, and what is kept of both."""
 
-from .read import MAX_PIXELS, MAX_SIDE, Photo, read, read_picture, suffixes, to_luma
+from .own import Kind, kind_of, tints
+from .read import MAX_PIXELS, MAX_SIDE, Photo, inverted, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
 from .write import (
     encode,
@@ -16,10 +17,13 @@ from .write import (
 __all__ = [
     "MAX_PIXELS",
     "MAX_SIDE",
+    "Kind",
     "Photo",
     "View",
     "encode",
     "fit",
+    "inverted",
+    "kind_of",
     "mark",
     "not_written",
     "read",
@@ -28,6 +32,7 @@ __all__ = [
     "show",
     "stored_orientation",
     "suffixes",
+    "tints",
     "to_luma",
     "view",
     "working_luma",

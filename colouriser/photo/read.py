@@ -25,10 +25,11 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from ..errors import PhotoError, reason
 from . import png, tiff
-from .depth import TOP, Numbers, grey_table, to_deep_luma
+from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
 from .jpeg import ANEW, MOST_PARTS, START_OF_SCAN, Jpeg, same_luma, segments, whose_luma_stays
 from .kinds import HEAD, other_kind
 from .metadata import Metadata, of_directory, of_image, of_jpeg, orientation, resolution
+from .own import small_picture
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP
 JPEGS, WHOLE = ("JPEG", "MPO"), ("JPEG", "MPO", "PNG", "JPEG2000", "PPM")  # read as a whole
 JPEG_START = b"\xff\xd8\xff"
 KNOWN_STARTS = (JPEG_START, png.START, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8", b"BM")
+REDUCED = 1024  # longest side in samples from which the small picture of colours is made
 RARE_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)  # of which Pillow reads those of 8 bits and with loss
 NONE = Image.new("L", (1, 1))  # stands where pixels come later
 USUAL_COMPRESSIONS = (1, 5, 8, 32946, 32773)  # none, LZW, deflate, PackBits
@@ -87,6 +89,7 @@ class Photo:
     several: bool = False  # the file has more than one page or frame, and this is the first
     jpeg: Jpeg | None = None  # its file, if it is a JPEG whose luma can be kept as it is
     deep: np.ndarray | None = None  # luma as uint16 H×W, upright, of files deeper than 8 bits
+    own: np.ndarray | None = None  # its colours, uint8 H×W×3, small, see own.py; None without any
 
 
 def suffixes() -> set[str]:
@@ -156,14 +159,21 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
             return _read(file, name)
 
 
-def read_picture(source: str | Path) -> Image.Image:
+def read_picture(source: str | Path | BinaryIO, name: str | None = None) -> Image.Image:
     """Read a photograph in its colours: upright, sRGB, mode "RGB"; a reference, for example.
 
-    Raises:
-        PhotoError: as `read`.
+    Args, Raises: as `read`.
     """
-    name = Path(source).name
-    with _explained(name), _open(source) as file, Image.open(file, formats=READABLE) as image:
+    name = name or (Path(source).name if isinstance(source, (str, Path)) else "the photograph")
+    with _explained(name):
+        if not isinstance(source, (str, Path)):
+            return _picture(source, name)
+        with _open(source) as file:
+            return _picture(file, name)
+
+
+def _picture(file: BinaryIO, name: str) -> Image.Image:
+    with Image.open(file, formats=READABLE) as image:
         _check_size(image.size)
         if image.format in JPEGS:
             _check_scans(_all(file))
@@ -243,8 +253,9 @@ def _read(file: BinaryIO, name: str) -> Photo:
                 *found, name, Photo(NONE, suffix, None, metadata, dpi, several), turned
             )
         jpeg = whose_luma_stays(image, data, turned, name) if image.format in JPEGS else None
-        profile = "icc_profile" in image.info
+        profile, own = "icc_profile" in image.info, None
         if jpeg and not profile:
+            own = None if jpeg.grey else _eighth(data, turned)
             image.draft("L", None)  # its chroma would be decoded for nothing
         image.load()
         # Of a TIFF Pillow's own loading turns the pixels.
@@ -252,10 +263,18 @@ def _read(file: BinaryIO, name: str) -> Photo:
         upright = _to_srgb(stored, name)
         alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
         luma = _luma(upright)
+        own = small_picture(upright) if own is None else own
         if jpeg and profile and not same_luma(stored, luma):
             log.warning(ANEW, name, "its colour profile changes it")
             jpeg = None
-        return Photo(luma, suffix, alpha, metadata, dpi, several, jpeg)
+        return Photo(luma, suffix, alpha, metadata, dpi, several, jpeg, own=own)
+
+
+def _eighth(data: bytes, orientation: int) -> np.ndarray | None:
+    """The small picture of a JPEG's colours, decoded at an eighth of its size."""
+    with Image.open(io.BytesIO(data), formats=JPEGS) as image:
+        image.draft("RGB", (1, 1))
+        return small_picture(_turned(image, orientation))
 
 
 def _without_damaged_details(file: BinaryIO, name: str) -> BinaryIO:
@@ -442,7 +461,34 @@ def _of_samples(
     deep = np.ascontiguousarray(turn(deep))
     alpha = None if clear is None else Image.fromarray(np.ascontiguousarray(turn(clear)))
     deeper = samples.dtype.itemsize > 1
-    return replace(about, luma=to_eight_bits(deep), alpha=alpha, deep=deep if deeper else None)
+    has_colours = numbers.family in ("rgb", "cmyk")  # those of Lab are not looked at
+    own = small_picture(_reduced(samples, numbers, turn)) if has_colours else None
+    luma = to_eight_bits(deep)
+    return replace(about, luma=luma, alpha=alpha, deep=deep if deeper else None, own=own)
+
+
+def _reduced(
+    samples: np.ndarray, numbers: Numbers, turn: Callable[[np.ndarray], np.ndarray]
+) -> Image.Image:
+    """Every so many samples in their colours, mode "RGB"; profiles are left."""
+    step = max(1, max(samples.shape[:2]) // REDUCED)
+    rgb = np.ascontiguousarray(turn(to_rgb(samples[::step, ::step], numbers)))
+    return Image.fromarray(rgb)
+
+
+def inverted(photo: Photo) -> Photo:
+    """A negative as the positive that it stands for: luma reversed, from the film's own base, which
+    an orange mask darkens, to its densest place. Its luma is another one, of which 0.1 % at either
+    end is cut off."""
+    deep = np.asarray(photo.luma, np.uint16) * 257 if photo.deep is None else photo.deep
+    black, white = np.percentile(deep[:: max(1, len(deep) // 1000)], (0.1, 99.9))
+    rows = max(1, BAND // max(1, deep.shape[1]))
+    out = np.empty_like(deep)
+    for top in range(0, len(deep), rows):
+        part = deep[top : top + rows].astype(np.float32)
+        out[top : top + rows] = ((white - part) / max(1, white - black)).clip(0, 1) * TOP
+    luma = to_eight_bits(out)
+    return replace(photo, luma=luma, deep=None if photo.deep is None else out, jpeg=None, own=None)
 
 
 def to_eight_bits(deep: np.ndarray) -> Image.Image:

@@ -224,7 +224,7 @@ def test_photographs_do_not_disturb_each_other(
     url: str, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
 ) -> None:
     cat.save(tmp_path / "cat.png")
-    astronaut.save(tmp_path / "astronaut.png")
+    astronaut.convert("L").save(tmp_path / "astronaut.png")
     (tmp_path / "broken.png").write_bytes(b"no image")
     alone = {}
     client = Client(url, verbose=False)

@@ -36,7 +36,7 @@ def pillow(mode: str, file_format: str, **options: object) -> bytes:
         {"exif": exif.tobytes()} if file_format in ("JPEG", "PNG", "WEBP", "AVIF", "HEIF") else {}
     )
     image = Image.fromarray(COLOURS).convert(mode)
-    image.save(buffer, file_format, **(more | options))  # type: ignore[arg-type]
+    image.save(buffer, file_format, **(more | options))
     return buffer.getvalue()
 
 

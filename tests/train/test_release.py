@@ -297,6 +297,21 @@ def test_without_network_what_is_cached_works(
     assert "Traceback" not in result.stderr
 
 
+def test_a_refused_token_is_named(hub: Hub) -> None:
+    hub.fault("GET /api/models/", status=401, message="Invalid credentials in Authorization header")
+    with pytest.raises(ModelError, match=r"does not take the token .*HF_TOKEN"):
+        Colouriser.load(f"{NAME}@v1")
+
+
+def test_without_a_home_hf_home_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(*arguments: object, **options: object) -> str:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("colouriser.hub.snapshot_download", homeless)
+    with pytest.raises(ModelError, match="set HF_HOME"):
+        Colouriser.load(f"{NAME}@v1")
+
+
 def test_names_that_are_not_there(hub: Hub, run: Path) -> None:
     assert publish(run) == 0
     with pytest.raises(ModelError, match="no repository owner/dogs on the Hub"):
@@ -557,6 +572,20 @@ def test_a_space(hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert state(hub, "owner/page", "spaces")["hardware"] == "t4-small"
 
 
+def test_a_space_on_zerogpu_asks_for_it_at_once(
+    hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert publish(run) == 0
+    monkeypatch.chdir(tmp_path)
+    hub.requests.clear()
+    arguments = ["space", "--repo", "owner/zero", "--model", f"{NAME}@v1"]
+    assert main([*arguments, "--hardware", "zero-a10g"]) == 0
+    front = ModelCard.load(tmp_path / "runs" / "space" / "README.md").data.to_dict()
+    assert front["python_version"] == "3.12.12"
+    there = state(hub, "owner/zero", "spaces")
+    assert (there["created_on"], there["hardware"]) == ("zero-a10g", "zero-a10g")
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_space_that_is_refused(
     status: int,
@@ -573,7 +602,7 @@ def test_a_space_that_is_refused(
     assert main(["space", "--repo", "owner/page", "--model", f"{NAME}@v1"]) == 1
     line = one_line(capsys)
     assert f"{status}: {sentence}" in line
-    advice = {401: "log in with a token", 402: "add a payment method", 403: "an account that may"}
+    advice = {401: "log in with a token", 402: "ask for ZeroGPU", 403: "an account that may"}
     assert advice[status] in line
 
 

@@ -74,28 +74,30 @@ def _functions(studio: Studio) -> list[Callable]:
     wrong, with {"error": ...} in the browser's language."""
 
     def colour(asked: Asked) -> Answer:
-        picture, (copy, view) = studio.preview(*asked.values), studio.view(asked.slot, asked.file)
+        picture = studio.preview(*asked.values)
+        opening, view = studio.view(asked.slot, asked.file, asked.options)
         return {
             "file": str(picture),
-            "width": copy.size[0],
-            "height": copy.size[1],
+            "width": opening.size[0],
+            "height": opening.size[1],
             "several": view.several,
+            "kind": opening.kind.value,
             "corrects": studio.follower.colouriser.generator.config.hints,
         }
 
     def look(asked: Asked) -> Answer:
-        return {"file": str(studio.grey(asked.slot, asked.file))}
+        return {"file": str(studio.grey(asked.slot, asked.file, asked.options))}
 
     def vary(asked: Asked) -> Answer:
         return {"files": [str(path) for path in studio.colourings(*asked.values)]}
 
     def suggest(asked: Asked) -> Answer:
         x, y = asked.data.get("x"), asked.data.get("y")
-        found = studio.suggest(asked.slot, asked.file, asked.wishes, x, y, SUGGESTED)
+        found = studio.suggest(*asked.values[:3], x, y, SUGGESTED, asked.options)
         return {"colours": [as_json(suggestion) for suggestion in found]}
 
     def unsure(asked: Asked) -> Answer:
-        return {"file": str(studio.unsure(asked.slot, asked.file, asked.wishes))}
+        return {"file": str(studio.unsure(*asked.values))}
 
     def save(asked: Asked) -> Answer:
         path = studio.save(*asked.values)
