@@ -89,7 +89,7 @@ def test_damaged_ones_are_refused(name: str, data: bytes) -> None:
 def write_album(folder: Path, cat: Image.Image) -> None:
     """A photograph of 1965 with sidecars, one of them damaged, in a folder."""
     folder.mkdir()
-    cat.resize((90, 60)).save(folder / "a.gif")
+    cat.resize((90, 60)).convert("L").save(folder / "a.gif")
     (folder / "a.xmp").write_text(XMP, encoding="utf-8")
     (folder / "a.gif.json").write_text(json.dumps(TAKEOUT), encoding="utf-8")
     (folder / "a.gif.xmp").write_bytes(b"<x/>")
