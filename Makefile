@@ -18,10 +18,13 @@ CPU := https://download.pytorch.org/whl/cpu
 app: .venv/app
 	$(BIN)/python app.py
 
-test: .venv/test .venv/browser
+test: .venv/test .venv/browser node_modules/.package-lock.json
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/node node_modules/eslint/bin/eslint.js colouriser tests
+	$(BIN)/node node_modules/typescript/bin/tsc
+	$(BIN)/node --test tests/viewer/*.test.js
 	$(BIN)/python -m pytest
 
 test-fast: .venv/test
@@ -34,6 +37,10 @@ mutants: .venv/test
 .venv/browser: .venv/test
 	command -v chromium || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y chromium; } \
 		|| $(BIN)/playwright install --with-deps chromium
+	touch $@
+
+node_modules/.package-lock.json: package-lock.json .venv/test
+	$(BIN)/npm ci --no-audit --no-fund
 	touch $@
 
 screenshots: .venv/test .venv/browser

@@ -146,9 +146,7 @@ def colour(
     except KeyboardInterrupt:
         bar.close()
         raise _stopped() from None
-    if not counts["already in colour"]:
-        del counts["already in colour"]
-    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()), err=True)
+    _say_counts(counts)
     raise typer.Exit(1 if counts["failed"] else 0)
 
 
@@ -199,6 +197,13 @@ def _outcomes(
 def _give_up(name: str) -> None:
     typer.echo(f"error: {too_slow().of(name)}", err=True)
     os._exit(1)
+
+
+def _say_counts(counts: Counter[str]) -> None:
+    """The last line: how many photographs were coloured, and what became of others."""
+    seldom = ("already in colour",)  # nothing is said of none
+    parts = (f"{n} {what}" for what, n in counts.items() if n or what not in seldom)
+    typer.echo(", ".join(parts), err=True)
 
 
 def _failed(error: ColouriserError) -> typer.Exit:
@@ -252,8 +257,9 @@ def archive(
         raise _failed(error) from error
     except KeyboardInterrupt:
         raise _stopped() from None
-    counts = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in asdict(summary).items())
-    typer.echo(counts, err=True)
+    counts = Counter(asdict(summary))
+    counts["already in colour"] = counts.pop("in_colour")
+    _say_counts(counts)
     raise typer.Exit(1 if summary.failed else 0)
 
 

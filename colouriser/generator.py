@@ -236,6 +236,6 @@ def has_bfloat16(device: str) -> bool:
         return wanted == "1"
     if device == "cpu":
         # Older versions of torch have no public way to ask.
-        found = getattr(torch.cpu, "get_capabilities", dict)()
+        found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(value is True for name, value in found.items() if "bf16" in name)
     return device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -6,6 +6,7 @@
 The generator's cost depends on `detail` only.
 """
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from .hints import (
 )
 from .options import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS, quoted
 from .photo import to_luma
+
+log = logging.getLogger(__name__)
 
 MAX_RATIO = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 # Of the small copy's sides; those near 1 first, which are taken where others are no better.
@@ -422,6 +425,8 @@ class Colouriser:
             top = min(row * MATCHING_STRIDE + middle - 2, small.shape[2] - 4)
             left = min(column * MATCHING_STRIDE + middle - 2, small.shape[3] - 4)
             found.append(Patch(slice(top, top + 4), slice(left, left + 4), mixed))
+        if not found:
+            log.warning("the reference shows nothing that looks alike, so no colour of it is used")
         return found
 
     def _features(self, small: Tensor) -> Tensor:

@@ -373,7 +373,7 @@ def open_one(job: Job) -> Opening:
         opened.copy.size,
         opened.photo.suffix,
         opened.copy,
-        opened.warnings,
+        tuple(opened.warnings),
         opened.kind,
         opened.stays,
         opened.job.wishes.hints,

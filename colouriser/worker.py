@@ -64,7 +64,7 @@ class Opened:
     copy: WorkingCopy
     kind: Kind = Kind.GREY  # what its colours are
     seconds: float = 0.0
-    warnings: tuple[str, ...] = field(default=())
+    warnings: list[str] = field(default_factory=list)  # what the network has to say is added
 
     @property
     def stays(self) -> bool:
@@ -125,7 +125,7 @@ class Worker:
                 outcomes.append(replace(outcome, seconds=outcome.seconds + share))
             except Exception as error:
                 failed = explained(error, job.name)
-                outcomes.append(Outcome(warnings=one.warnings, error=failed))
+                outcomes.append(Outcome(warnings=tuple(one.warnings), error=failed))
         return outcomes
 
     def open(self, job: Job) -> Opened:
@@ -149,7 +149,7 @@ class Worker:
                 found = tuple(Hint(x, y, rgb) for x, y, rgb in tints(photo.own, photo.luma.size))
                 job = replace(job, wishes=replace(job.wishes, hints=(*found, *job.wishes.hints)))
         copy = copy_of(photo.luma, options.detail)
-        return Opened(job, photo, copy, kind, time.monotonic() - started, tuple(warnings))
+        return Opened(job, photo, copy, kind, time.monotonic() - started, warnings)
 
     def predict(self, opened: Sequence[Opened]) -> list[list[np.ndarray | None] | Exception]:
         """Ask the network.
@@ -171,7 +171,11 @@ class Worker:
                 found.append([None])
                 continue
             try:
-                prediction = together.get(id(one)) or self._predict(one)
+                prediction = together.get(id(one))
+                if prediction is None:
+                    with _warnings() as warnings:
+                        prediction = self._predict(one)
+                    one.warnings.extend(f"{one.job.name}: {warning}" for warning in warnings)
                 if isinstance(prediction, Exception):
                     raise prediction
                 variants = list[Prediction]()

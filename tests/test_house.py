@@ -10,6 +10,7 @@ import sys
 import venv
 from pathlib import Path
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
@@ -124,6 +125,11 @@ def test_a_wheel_in_an_empty_environment(tmp_path: Path, cat: Image.Image) -> No
         config = str(client.config)
         assert len(set(re.findall(r"examples[\\/]+(\w+)\.jpg", config))) >= 5
         assert str(ROOT) not in config
+        viewer = re.search(r"'([^']+/colouriser)/page/answerer\.js'", config)
+        assert viewer
+        for name in ("page/answerer.js", "viewer/viewer.js", "viewer/texts/de.json"):
+            answer = httpx.get(f"{address}/gradio_api/file={viewer[1]}/{name}")
+            assert answer.status_code == 200, name
     finally:
         page.terminate()
         page.wait()

@@ -1,8 +1,8 @@
 """The page: black-and-white photographs go in, coloured ones come out.
 
 `serve` loads a model and serves it. The other rooms: studio (the engine), one, many and about (a
-tab each), viewer (our own component), api (for programs), storage (what is kept, how long), head
-(what links show), words (texts in each language), quick (gradio's import).
+tab each), viewer (our own component, and what answers it), api (for programs), storage (what is
+kept, how long), head (what links show), words (texts in each language), quick (gradio's import).
 """
 
 import html
@@ -37,6 +37,7 @@ from .head import Head
 from .many import many
 from .one import PICTURES, one
 from .studio import AT_ONCE, Studio
+from .viewer import STATIC, Revalidate
 from .words import TEXTS, say, texts, translate
 
 QUEUE = 64  # people who may wait
@@ -60,7 +61,7 @@ def build(follower: ModelFollower) -> gr.Blocks:
         )
         return f"<p role='alert'>{html.escape(text)}</p>"
 
-    gr.set_static_paths([storage.EXAMPLES])  # these are not copied, and so stay
+    gr.set_static_paths([storage.EXAMPLES, *STATIC])  # these are not copied, and so stay
     with gr.Blocks(title=TEXTS["en"]["title"], analytics_enabled=False) as demo:
         gr.Markdown(say("heading"), elem_id="heading")
         warning = gr.HTML(elem_id="notice")
@@ -105,7 +106,13 @@ def launch(demo: gr.Blocks, **options: Any) -> str:
         footer_links=["api", "settings"],
         mcp_server=True,
         state_session_capacity=SESSIONS,
-        app_kwargs={"middleware": [Middleware(Head), Middleware(storage.UploadLimit)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(Head),
+                Middleware(storage.UploadLimit),
+                Middleware(Revalidate),
+            ]
+        },
         **options,
     )
     return result[1]

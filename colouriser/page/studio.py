@@ -298,7 +298,7 @@ class Studio:
             if opening.stays:
                 raise PhotoError(
                     "in_colour", "is in colour already; ask for recolour to colour it anew"
-                )
+                ).of(entry.name)
             copy, hints = opening.copy, [*opening.hints, *wishes.hints]
             usual = self._ask(slot, copy, wishes, hints, options.detail)
             if not variants:

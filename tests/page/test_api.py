@@ -211,6 +211,23 @@ def test_colourise_many(client: Client, cat: Image.Image, tmp_path: Path) -> Non
     assert named.startswith("passed over: folder/scan.psd: a document of Photoshop")
 
 
+def test_one_in_colour_is_no_result(
+    client: Client, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    astronaut.save(tmp_path / "astronaut.png")
+    photos = [handle_file(tmp_path / name) for name in ("cat.png", "astronaut.png")]
+    with pytest.raises(AppError, match=r"astronaut\.png: is in colour already; ask for recolour"):
+        client.predict(photos[1], api_name="/colourise")
+    result = client.predict(photos[1], recolour=True, api_name="/colourise")
+    assert Path(result).name == "astronaut-colourised.png"
+    packed, lines = client.predict(photos, api_name="/colourise_many")
+    assert lines == ["astronaut.png: in colour already, copied as it is"]
+    with zipfile.ZipFile(packed) as archive:
+        assert set(archive.namelist()) == {"cat-colourised.png", "astronaut.png"}
+        assert archive.read("astronaut.png") == (tmp_path / "astronaut.png").read_bytes()
+
+
 def test_no_photograph_at_all(client: Client, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     with pytest.raises(AppError, match="No photograph could be coloured"):

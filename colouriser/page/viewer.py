@@ -1,10 +1,11 @@
-"""The viewer: our own component, which compares, zooms, and sets pins.
+"""The viewer (../viewer) in the page: the component, and what answers it.
 
-Its html, css and js lie beside it. The browser asks for what it shows through server functions,
-which gradio calls outside of its queue; what they are given comes from outside, and is checked here
-as it comes in.
+Its html and css go through gradio; its modules are static files, which answerer.js starts. The
+browser asks for what it shows through server functions, which gradio calls outside of its queue;
+what they are given comes from outside, and is checked here as it comes in.
 """
 
+import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,35 @@ from typing import Any
 
 import gradio as gr
 from anyio import to_thread
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...errors import ColouriserError
-from ...hints import hints_from
-from ...options import SHOWN, Options, Wishes, quoted
-from ...photo import suffixes
-from ..storage import EXAMPLES, uploaded_file
-from ..studio import Slot, Studio
-from ..words import VIEWER, translate
+from ..errors import ColouriserError
+from ..hints import hints_from
+from ..options import SHOWN, Options, Wishes, quoted
+from ..photo import suffixes
+from .storage import EXAMPLES, uploaded_file
+from .studio import Slot, Studio
+from .words import VIEWER, translate
 
-HERE = Path(__file__).parent
+ANSWERER = Path(__file__).with_name("answerer.js")
+STATIC = [VIEWER, ANSWERER]  # what the browser fetches
 SUGGESTED = 6  # colours at a place: more are hard to choose from
+SCRIPT = """
+const {root = "", api_prefix = "/gradio_api"} = window.gradio_config;
+const escaped = (path) => path.split("/").map(encodeURIComponent).join("/");
+const address = (path) => `${root}${api_prefix}/file=${escaped(path)}`;
+import(address(props.script))
+  .then(({start}) => start({element, props, server, upload, watch, address}))
+  .catch((error) => {
+    const message = element.querySelector(".message");
+    element.querySelector(".studio").dataset.state = "error";
+    message.textContent = `The viewer cannot be loaded (${error.message}); reload the page.`;
+    message.hidden = false;
+  });
+"""  # gradio makes a function of it, from which import() cannot find its way by itself
+
+mimetypes.add_type("text/javascript", ".js")  # Windows may say otherwise; modules need it
 
 Answer = dict[str, Any]
 
@@ -53,17 +72,17 @@ def viewer(studio: Studio, examples: list[Answer]) -> gr.HTML:
         studio: colours.
         examples: {"name": ..., "label": of texts, "file": ...}; it opens on the first.
     """
-    template, style, script = (
-        (HERE / f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    template, style = (
+        (VIEWER / f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
     )
     return gr.HTML(
         html_template=template,
         css_template=style,
-        js_on_load=script,
+        js_on_load=SCRIPT,
         apply_default_css=False,
         elem_id="studio",
         server_functions=_functions(studio),
-        texts=VIEWER,
+        script=ANSWERER.as_posix(),
         examples=examples,
         accept=",".join(["image/*", ".zip", *sorted(suffixes())]),
     )
@@ -154,3 +173,20 @@ def as_json(suggestion: Any) -> Answer:
         "colour": f"#{red:02x}{green:02x}{blue:02x}",
         "probability": round(suggestion.probability, 3),
     }
+
+
+class Revalidate:
+    """Has browsers ask for the viewer's modules each time: without being told they keep them for
+    days, and would mix those of two versions. ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["cache-control"] = "no-cache"
+            await send(message)
+
+        static = "/file=" in scope.get("path", "") and scope["path"].endswith((".js", ".json"))
+        await self.app(scope, receive, marked if static else send)
