@@ -11,7 +11,7 @@ from typing import Any
 from .photo import xmp
 
 ENDINGS = (".xmp", ".json")
-MAX_BYTES = xmp.MAX_BYTES
+MAX_BYTES = 4_000_000  # of one; programs write a hundredth of it
 SUPPLEMENT = re.compile(r"\.(?:s[uplemntad-]*)?$")  # photo.jpg.supplemental-metadata.json, cut
 EDITED = "-edited"  # photo-edited.jpg has none of its own
 NUMBERED = re.compile(r"(.+)(\(\d+\))", re.DOTALL)  # photo.jpg(1).json is of photo(1).jpg

@@ -215,7 +215,7 @@ class Worker:
             ColouriserError: a result cannot be written.
         """
         started, job, nbytes = time.monotonic(), opened.job, 0
-        options, modified = job.options, source_time(job.source)
+        options = job.options
         # Marked, its luma will not be the same.
         photo = replace(opened.photo, jpeg=None) if options.mark else opened.photo
         with _warnings() as warnings:
@@ -232,7 +232,7 @@ class Worker:
                     if options.mark:
                         image = mark(image)
                     data = encode(image, target.name, photo, options.keep_position)
-                _write(target, data, modified)
+                _write(target, data, job.source)
                 nbytes = len(data)
         return Outcome(
             files=tuple(target.name for target, _ in results),
@@ -269,16 +269,16 @@ def _copy_sidecar(sidecar: Source, job: Job, photo: Photo, result: Target) -> No
     """Copy what somebody wrote about a photograph beside its result; or warn why not."""
     photograph, name = (PurePosixPath(source.name).name for source in (job.source, sidecar))
     target = result.with_name(sidecars.copy_name(photograph, name, result.name))
-    if isinstance(target, Path) and isinstance(job.source, Path) and os.path.exists(target):
-        own_folder = os.path.samefile(target.parent, job.source.parent)
-        if own_folder:  # it may be another photograph's
-            return
     turned = stored_orientation(photo, result.name)
     try:
+        if isinstance(target, Path) and isinstance(job.source, Path) and os.path.exists(target):
+            own_folder = os.path.samefile(target.parent, job.source.parent)
+            if own_folder:  # it may be another photograph's
+                return
         with sidecar.open("rb") if isinstance(sidecar, Path) else sidecar.open() as file:
             data = file.read(sidecars.MAX_BYTES + 1)
         data = sidecars.edited(name, data, job.options.keep_position, turned)
-        _write(target, data, source_time(sidecar))
+        _write(target, data, sidecar)
     except (ColouriserError, OSError, ValueError) as error:
         log.warning("%s: %s, beside it, is not copied (%s)", job.name, name, reason(error))
 
@@ -297,10 +297,11 @@ def _reference(file: Path, detail: int) -> ReferenceCopy:
     return reference_copy(read_picture(file), detail)
 
 
-def _write(target: Target, data: bytes | memoryview, modified: int | None) -> None:
+def _write(target: Target, data: bytes | memoryview, source: Source) -> None:
+    """Write a result, with the time of what it was made from."""
     try:
         if isinstance(target, Path):
-            write_atomically(target, lambda file: file.write(data), modified)
+            write_atomically(target, lambda file: file.write(data), source_time(source))
         else:
             target.write(data)
     except MemoryError:

@@ -37,7 +37,7 @@ TAKEOUT = {
         ("a.JPG", "a.jpg.supplemental-metadata.json", "a.JPG", "a.JPG.supplemental-metadata.json"),
         ("a(1).jpg", "a.jpg(1).json", "a(1).jpg", "a(1).jpg.json"),
         ("a(1).jpg", "a.jpg.supplemental-meta(1).json", "a(1).jpg", "a(1).jpg.json"),
-        (f"{'a' * 41}.jpg", f"{'a' * 41}.jpg..json", "b.jpg", "b.jpg.json"),
+        (f"{'a' * 41}.jpg", f"{'a' * 41}.jpg..json", "b.jpg", "b.jpg..json"),
         ("a-edited.jpg", "a.jpg.json", "a-edited.jpg", "a-edited.jpg.json"),
         (f"{'a' * 60}.jpg", f"{'a' * 46}.json", "b.jpg", "b.jpg.json"),
     ],
@@ -89,7 +89,7 @@ def test_damaged_ones_are_refused(name: str, data: bytes) -> None:
 def write_album(folder: Path, cat: Image.Image) -> None:
     """A photograph of 1965 with sidecars, one of them damaged, in a folder."""
     folder.mkdir()
-    cat.resize((90, 60)).save(folder / "a.gif")
+    cat.resize((90, 60)).convert("L").save(folder / "a.gif")
     (folder / "a.xmp").write_text(XMP, encoding="utf-8")
     (folder / "a.gif.json").write_text(json.dumps(TAKEOUT), encoding="utf-8")
     (folder / "a.gif.xmp").write_bytes(b"<x/>")

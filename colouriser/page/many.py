@@ -95,8 +95,8 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                     else:
                         with Image.open(result) as image:
                             small = fit(image.convert("RGB"), THUMBNAIL)
-                        file = show(small, served / f"{result.stem}-small")
-                        pictures.append((str(file), result.name))
+                        file = show(small, served / f"{result.stem}-{done}")
+                        pictures.append((str(file), result.relative_to(folder).as_posix()))
                         if not result.stem.endswith(COLOURISED):
                             in_colour.append(entry.name)
                         done_entries.append(entry)

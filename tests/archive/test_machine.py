@@ -191,7 +191,7 @@ def test_sidecars_come_along_and_results_have_the_photographs_own_time(
 ) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     (folder / "1965").mkdir(parents=True)
-    cat.save(folder / "1965" / "a.jpg")
+    cat.convert("L").save(folder / "1965" / "a.jpg")
     (folder / "1965" / "a.jpg.json").write_text('{"description": "a cat"}')
     (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     (folder / "scan.psd").write_bytes(b"8BPS\0\1")

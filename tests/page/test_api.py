@@ -181,7 +181,7 @@ def test_failures_of_one_name_are_all_told(client: Client, tmp_path: Path) -> No
 
 def test_colourise_many(client: Client, cat: Image.Image, tmp_path: Path) -> None:
     for name in ("one.jpg", "two.png", "three.heic"):
-        cat.resize((90, 60)).save(tmp_path / name)
+        cat.resize((90, 60)).convert("L").save(tmp_path / name)
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
         archive.write(tmp_path / "one.jpg", "folder/one.jpg")  # the same name again

@@ -7,7 +7,7 @@ import random
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +113,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No file is written, and no process or open file is left."""
     process = psutil.Process()
     before = len(process.children(recursive=True)), process.num_fds()
