@@ -200,7 +200,7 @@ class Viewer {
     if (message) this.$(".message").textContent = message.key ? this.say(message.key, message.values) : message.text;
     this.$(".message").hidden = message === null;
     const notes = [this.say("note", {...size}), several ? this.texts.several : "", treated ? "" : this.texts[`has_${colours}`], mayShowFull(size, isPhone()) ? "" : this.texts.reduced];
-    this.$(".treat-text").textContent = this.texts[TREATMENTS[colours]];
+    this.$(".treat-text").textContent = this.texts[`do_${TREATMENTS[colours]}`];
     this.input(".treat").checked = treated;
     this.$(".note").textContent = phase === "done" ? notes.filter(Boolean).join(" ") : "";
   }

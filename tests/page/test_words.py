@@ -88,6 +88,8 @@ def test_the_viewer_has_all_its_words_and_no_others() -> None:
     wanted |= {"red", "brown", "orange", "yellow", "green", "turquoise", "blue", "violet", "pink"}
     wanted |= {"grey_", "light", "dark"}  # which colourName puts together
     known = texts_in(VIEWER)
+    wanted |= {f"has_{kind}" for kind in ("tinted", "negative", "colour")}
+    wanted |= {f"do_{wish}" for wish in ("invert", "keep_tints", "recolour")}
     wanted |= {key for key in known["en"] if key.startswith("example_")}
     assert wanted == set(known["en"]) == set(known["de"])
     for key, text in known["en"].items():
