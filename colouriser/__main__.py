@@ -1,4 +1,4 @@
-"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, and page."""
+"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, film, and page."""
 
 import logging
 import os
@@ -14,9 +14,20 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
-from .errors import ColouriserError, PhotoError, SettingError
+from .errors import ColouriserError, PhotoError, SettingError, reason
 from .job import Job, Outcome, source_bytes, too_slow
-from .options import STRENGTH, VARIANTS, Number, Options, Setting, Wishes, spread
+from .options import (
+    DETAIL,
+    STRENGTH,
+    TEMPERATURE,
+    VARIANTS,
+    VIVIDNESS,
+    Number,
+    Options,
+    Setting,
+    Wishes,
+    spread,
+)
 from .photo import MAX_PIXELS, read_picture
 from .pool import Pool, deadline, share_out
 from .sources import plan
@@ -24,6 +35,9 @@ from .sources import plan
 Model = Annotated[
     str | None,
     typer.Option(help="folder or Hub repository owner/name@revision; bundled unless given"),
+]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1, mps; the first GPU unless given")
 ]
 
 GPUS = Number(0, 8, 0, "GPUs of each worker; a share is enough for one")
@@ -82,9 +96,7 @@ def colour(
         int | None,
         typer.Option(min=1, max=256, help="processes; as many as cores and memory allow"),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, mps; the first GPU unless given")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Colour photographs, and folders of them, which are searched recursively.
 
@@ -248,6 +260,64 @@ def archive(
     counts = ", ".join(f"{count} {what}" for what, count in asdict(summary).items())
     typer.echo(counts, err=True)
     raise typer.Exit(1 if summary.failed else 0)
+
+
+@program.command()
+def film(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="a film")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help=".mkv, .mp4 or .mov")],
+    overwrite: Overwrite = False,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="FFV1 in Matroska: luma stays exactly as it is")
+    ] = False,
+    quality: Annotated[
+        int, typer.Option(min=0, max=40, help="of H.264: its constant rate factor, 0 is best")
+    ] = 18,
+    recolour: Annotated[
+        bool, typer.Option("--recolour", help="scenes that are in colour or tinted, too")
+    ] = False,
+    detail: flag("detail", DETAIL) = DETAIL.default,  # type: ignore[valid-type]
+    vividness: flag("vividness", VIVIDNESS) = VIVIDNESS.default,  # type: ignore[valid-type]
+    temperature: flag("temperature", TEMPERATURE) = TEMPERATURE.default,  # type: ignore[valid-type]
+    model: Model = None,
+    device: Device = None,
+) -> None:
+    """Colour a film.
+
+    Sound, subtitles, chapters and timestamps are copied. Stopped and started again it goes on with
+    the next scene. OUT appears when it is complete.
+
+    The exit code is 0 if all went well, 1 if it failed, 2 for a wrong command line.
+    """
+    logging.basicConfig(format="warning: %(message)s")
+    try:
+        from .film.run import Look, colour_film
+        from .film.write import Encoding
+    except ModuleNotFoundError as error:
+        raise _not_installed(error, "film") from error
+    from .pipeline import Colouriser
+
+    if os.path.exists(target) and not overwrite:
+        typer.echo("it is there already; --overwrite colours it again", err=True)
+        return
+    look, encoding = Look(detail, vividness, temperature, recolour), Encoding(lossless, quality)
+    try:
+        with tqdm(desc="colour", unit="frame") as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = max(done, total) if total else None
+                bar.update(done - bar.n)
+
+            network = Colouriser.load(model, device)
+            cuts = colour_film(source, target, network, look, encoding, show)
+    except ColouriserError as error:
+        raise _failed(error) from error
+    except OSError as error:
+        typer.echo(f"error: {target.name}: {reason(error)}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise _stopped() from None
+    typer.echo(f"coloured, {len(cuts)} scenes", err=True)
 
 
 @program.command()
