@@ -265,7 +265,9 @@ def archive(
 @program.command()
 def film(
     source: Annotated[Path, typer.Argument(metavar="IN", help="a film")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help=".mkv, .mp4 or .mov")],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="OUT", help=".mkv, .mp4 or .mov; none: list scenes")
+    ] = None,
     overwrite: Overwrite = False,
     lossless: Annotated[
         bool, typer.Option("--lossless", help="FFV1 in Matroska: luma stays exactly as it is")
@@ -276,6 +278,14 @@ def film(
     recolour: Annotated[
         bool, typer.Option("--recolour", help="scenes that are in colour or tinted, too")
     ] = False,
+    scenes: Annotated[
+        Path | None, typer.Option(help="list of scenes: taken; or written, without OUT")
+    ] = None,
+    keyframes: Annotated[
+        Path | None, typer.Option(help="folder of key frames: written, and taken where changed")
+    ] = None,
+    since: Annotated[str, typer.Option("--from", help="try a part, from 1:20, say")] = "0",
+    until: Annotated[str | None, typer.Option("--to", help="... to 1:30")] = None,
     detail: flag("detail", DETAIL) = DETAIL.default,  # type: ignore[valid-type]
     vividness: flag("vividness", VIVIDNESS) = VIVIDNESS.default,  # type: ignore[valid-type]
     temperature: flag("temperature", TEMPERATURE) = TEMPERATURE.default,  # type: ignore[valid-type]
@@ -291,33 +301,67 @@ def film(
     """
     logging.basicConfig(format="warning: %(message)s")
     try:
-        from .film.run import Look, colour_film
+        from .film import cutlist
+        from .film.read import Film
+        from .film.run import Look, colour_film, look_through
         from .film.write import Encoding
     except ModuleNotFoundError as error:
         raise _not_installed(error, "film") from error
-    from .pipeline import Colouriser
-
-    if os.path.exists(target) and not overwrite:
+    if target is None and scenes is None:
+        raise typer.BadParameter("give OUT, or --scenes to list them alone")
+    if target and os.path.exists(target) and not overwrite:
         typer.echo("it is there already; --overwrite colours it again", err=True)
         return
-    look, encoding = Look(detail, vividness, temperature, recolour), Encoding(lossless, quality)
+    bar = tqdm(unit="frame")
+
+    def show(what: str, done: int, total: int) -> None:
+        if bar.desc != f"{what}: ":
+            bar.reset()
+            bar.set_description(what)
+            bar.initial = done
+        bar.total = max(done, total) if total else None
+        bar.update(done - bar.n)
+
     try:
-        with tqdm(desc="colour", unit="frame") as bar:
+        start = cutlist.seconds("--from", since)
+        end = cutlist.seconds("--to", until) if until else float("inf")
+        if (start or until) and (scenes or keyframes):
+            raise typer.BadParameter("--scenes and --keyframes are of the whole film")
+        opened = Film.open(source, lossless, start, end)
+        if target is None:
+            assert scenes
+            times, found = look_through(opened, show)
+            cutlist.write_scenes(scenes, found, times, opened.time_base)
+            count, done = len(found), "found"
+        else:
+            from .pipeline import Colouriser
 
-            def show(done: int, total: int) -> None:
-                bar.total = max(done, total) if total else None
-                bar.update(done - bar.n)
-
-            network = Colouriser.load(model, device)
-            cuts = colour_film(source, target, network, look, encoding, show)
+            count, done = (
+                colour_film(
+                    opened,
+                    target,
+                    Colouriser.load(model, device),
+                    Look(detail, vividness, temperature, recolour),
+                    Encoding(lossless, quality),
+                    show,
+                    cutlist.read_scenes(scenes) if scenes else None,
+                    keyframes,
+                ),
+                "coloured",
+            )
     except ColouriserError as error:
+        bar.close()
         raise _failed(error) from error
     except OSError as error:
-        typer.echo(f"error: {target.name}: {reason(error)}", err=True)
+        bar.close()
+        typer.echo(f"error: {(target or source).name}: {reason(error)}", err=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        raise _stopped() from None
-    typer.echo(f"coloured, {len(cuts)} scenes", err=True)
+        bar.close()
+        typer.echo("stopped; start it again to go on with the next scene", err=True)
+        os._exit(130)  # or the scene that is being coloured would be waited for
+    bar.close()
+    typer.echo(f"{done}, {count} scenes", err=True)
 
 
 @program.command()

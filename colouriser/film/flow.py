@@ -17,16 +17,19 @@ class Motion:
         self.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self.search.setFinestScale(0)  # frames are small
 
-    def flow(self, here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    def flow(
+        self, here: np.ndarray, there: np.ndarray, guess: np.ndarray | None = None
+    ) -> np.ndarray:
         """Where each place of a frame is in another.
 
         Args:
             here, there: luma, uint8 h×w.
+            guess: of the result, from which the search begins; it is overwritten.
 
         Returns:
             float32 h×w×2, in pixels: x, y.
         """
-        return self.search.calc(here, there, None)
+        return self.search.calc(here, there, guess)
 
 
 def warp(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -35,13 +38,20 @@ def warp(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return cv2.remap(values, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def trust(here: np.ndarray, there: np.ndarray, flow: np.ndarray, back: np.ndarray) -> np.ndarray:
+def trust(
+    here: np.ndarray,
+    there: np.ndarray,
+    flow: np.ndarray,
+    back: np.ndarray,
+    of_length: float = OF_LENGTH,
+) -> np.ndarray:
     """How far a flow can be trusted: whether the way back leads to where it began, inside of the
     frame, with alike luma.
 
     Args:
         here, there: luma, uint8 h×w.
         flow, back: from here to there, and from there to here.
+        of_length: see `OF_LENGTH`.
 
     Returns:
         float32 h×w in [0, 1].
@@ -58,7 +68,7 @@ def trust(here: np.ndarray, there: np.ndarray, flow: np.ndarray, back: np.ndarra
     inside = (np.abs(places[..., 0] - (width - 1) / 2) <= width / 2) & (
         np.abs(places[..., 1] - (height - 1) / 2) <= height / 2
     )
-    return np.exp(-missed / (OF_LENGTH * lengths + CONSISTENT) - unlike**2 / 2) * inside
+    return np.exp(-missed / (of_length * lengths + CONSISTENT) - unlike**2 / 2) * inside
 
 
 _GRIDS = dict[tuple[int, int], np.ndarray]()

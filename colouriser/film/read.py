@@ -1,6 +1,7 @@
 """Films in files: what is known of one before it is decoded, and its frames."""
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,14 +47,19 @@ class Film:
     shape: Fraction | None  # of a pixel: width by height
     display_matrix: tuple[int, ...] | None  # nine numbers that turn or mirror it
     interlaced: bool
+    since: float = 0.0  # seconds from its beginning from which on, …
+    until: float = math.inf  # … and before which, its frames are taken
 
     @classmethod
-    def open(cls, path: Path, deep: bool = False) -> "Film":
+    def open(
+        cls, path: Path, deep: bool = False, since: float = 0.0, until: float = math.inf
+    ) -> "Film":
         """Look into a film.
 
         Args:
             path: of the file.
             deep: see `layout_of`.
+            since, until: seconds; the part that is taken.
 
         Raises:
             FilmError: it cannot be read, holds no film, or is too large.
@@ -96,25 +102,35 @@ class Film:
                 stream.sample_aspect_ratio,
                 tuple(np.frombuffer(memoryview(matrix), "<i4").tolist()) if matrix else None,
                 bool(picture.interlaced_frame),
+                since,
+                until,
             )
 
-    def frames(self, first: int = 0) -> Iterator[Frame]:
-        """The frames, from one on.
+    def frames(self, report: bool = False) -> Iterator[Frame]:
+        """The frames; damaged packets are skipped, and counted.
 
-        Damaged packets are skipped, counted, and logged at the end.
+        Args:
+            report: log what is wrong with the film.
 
         Raises:
             FilmError: timestamps go backwards, or frames change their size.
         """
-        damaged, last, index = [0], -(1 << 62), -1
+        damaged, last, index = [0], -(1 << 62), 0
         with _open(self.path) as container:
             stream = container.streams[self.stream]
             assert isinstance(stream, av.VideoStream)
             step = max(1, round(1 / (self.rate * self.time_base)))
-            for index, picture in enumerate(_pictures(container, stream, self.path, damaged)):
+            start = (stream.start_time or 0) + self.since / self.time_base
+            if self.since:
+                container.seek(int(start), stream=stream)
+            for picture in _pictures(container, stream, self.path, damaged):
                 pts = picture.pts if picture.pts is not None else picture.dts
                 if pts is None:
-                    pts = 0 if index == 0 else last + step
+                    pts = 0 if last < 0 else last + step
+                if self.since and pts < start:
+                    continue
+                if (pts - (stream.start_time or 0)) * self.time_base >= self.until:
+                    return
                 if pts <= last:
                     raise FilmError(
                         "film_backwards",
@@ -126,13 +142,15 @@ class Film:
                         "film_size", "changes its size at frame {frame}; cut it there", frame=index
                     ).of(self.path.name)
                 last = pts
-                if index >= first:
-                    yield Frame(index, pts, picture)
-        if first == 0:
+                yield Frame(index, pts, picture)
+                index += 1
+        if report:
+            if self.interlaced:
+                logger.warning("%s: is interlaced; it is coloured as frames", self.path.name)
             if damaged[0]:
                 logger.warning("%s: %d damaged packets were skipped", self.path.name, damaged[0])
             missing = self.ends - float(last * self.time_base)
-            if index >= 0 and missing > PLAYED_ON:
+            if index and missing > PLAYED_ON:
                 logger.warning(
                     "%s: it ends %.1f seconds before its declared end",
                     self.path.name,

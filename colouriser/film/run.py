@@ -1,15 +1,20 @@
-"""A film in, the same film in colour out, scene by scene."""
+"""A film in, the same film in colour out, scene by scene.
+
+A film is decoded three times: to find its cuts, to colour small copies of its frames a scene at a
+time, and to render them. So memory does not grow with its length.
+"""
 
 import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import av
 import cv2
@@ -18,21 +23,21 @@ import torch
 
 from .. import guide
 from ..errors import FilmError
-from ..files import write_atomically
+from ..files import write_atomically, write_bytes
 from ..options import DETAIL, TEMPERATURE, VIVIDNESS
 from ..pipeline import Colouriser
-from .cuts import LOOKAHEAD, CutFinder
+from .cuts import SIZE, find_cuts
+from .keyframes import KeyFrames, no_frame
 from .planes import chroma_luma, coloured_frame, luma_plane, small_luma, true_chroma
 from .read import Film, Frame
 from .scene import SceneColouriser, at_size, seen_size
 from .write import Encoding, check_target, encode, join
 
-LONGEST = 500  # frames of a part of a scene: half a gigabyte of motion
-LOOK = 50  # frames after which cuts are looked for again
-IN_COLOUR = (
-    4 / 255
-)  # mean distance of chroma from grey, from which on a scene is coloured or tinted
+LONGEST = 500  # frames of a part of a scene: a third of a gigabyte of motion
+IN_COLOUR = 4 / 255  # mean distance from grey from which on a scene is in colour, or tinted
 SAMPLED = 4  # frames between those whose colour is looked at
+
+Progress = Callable[[str, int, int], object]  # what is done; frames done, and of how many or 0
 
 logger = logging.getLogger(__name__)
 
@@ -56,66 +61,115 @@ class Look:
         TEMPERATURE.check("temperature", self.temperature)
 
 
-@dataclass
-class Scene:
+@dataclass(frozen=True)
+class Part:
     """A scene of a film, or a part of a long one."""
 
+    scene: int  # its number, from 1
     first: int
-    lumas: list[np.ndarray] = field(repr=False)  # uint8, see `scene.seen_size`
-    in_colour: bool
+    end: int  # the first frame after it
     goes_on: bool  # from the part before it
-    chroma: list[np.ndarray] = field(default_factory=list, repr=False)
 
 
-def find_scenes(film: Film, first: int = 0) -> Iterator[Scene]:
-    """The scenes of a film, from a frame on that begins one."""
-    size, finder, goes_on = seen_size(film.layout), CutFinder(first), False
-    lumas, colour = list[np.ndarray](), list[float]()
+@dataclass
+class Coloured:
+    """A part with the colours of its frames."""
 
-    def scene(count: int) -> Scene:
-        nonlocal first, goes_on
-        in_colour = float(np.median(colour[:count])) > IN_COLOUR
-        found = Scene(first, lumas[:count], in_colour, goes_on)
-        finder.forget(first + count)
-        del lumas[:count], colour[:count]
-        first += count
-        return found
-
-    def ready(ended: bool) -> Iterator[Scene]:
-        nonlocal goes_on
-        for cut in finder.cuts():
-            if ended or cut - first + LOOKAHEAD <= len(lumas):
-                yield scene(cut - first)
-                goes_on = False
-        while len(lumas) >= LONGEST + LOOKAHEAD:
-            yield scene(LONGEST)
-            goes_on = True
-        if ended and lumas:
-            yield scene(len(lumas))
-
-    for frame in film.frames(first):
-        lumas.append(small_luma(luma_plane(frame.picture, film.layout), size, film.layout))
-        if not colour or frame.index % SAMPLED == 0:
-            tint = float(np.abs(true_chroma(frame.picture, film.layout)).mean())
-        colour.append(tint)
-        finder.add(lumas[-1])
-        if len(lumas) % LOOK == 0 and len(lumas) > LOOKAHEAD:
-            yield from ready(ended=False)
-    yield from ready(ended=True)
+    part: Part
+    lumas: list[np.ndarray]  # uint8, see `scene.seen_size`
+    chroma: list[np.ndarray]  # see `SceneColouriser.colour`; none if it keeps its own
 
 
-def coloured_scenes(
-    film: Film, colouriser: Colouriser, look: Look, first: int = 0
-) -> Iterator[Scene]:
-    """The same scenes with their chroma."""
+def look_through(film: Film, progress: Progress) -> tuple[list[int], list[int]]:
+    """The times of a film's frames, in its time base, and the first frames of its scenes."""
+    times, about = list[int](), round(film.ends * film.rate)
+
+    def lumas() -> Iterator[np.ndarray]:
+        for frame in film.frames(report=True):
+            times.append(frame.pts)
+            progress("find scenes", len(times), about)
+            yield small_luma(luma_plane(frame.picture, film.layout), SIZE, film.layout)
+
+    cuts = list(find_cuts(lumas()))
+    if len(times) < 2:
+        raise FilmError("film_one_frame", "has one frame; colour it as a photograph").of(
+            film.path.name
+        )
+    return times, [0, *cuts]
+
+
+def split(scenes: Sequence[int], count: int) -> list[Part]:
+    """Scenes, and parts of long ones.
+
+    Args:
+        scenes: their first frames.
+        count: of all frames.
+    """
+    return [
+        Part(number, start, min(start + LONGEST, end), start > first)
+        for number, (first, end) in enumerate(pairwise([*scenes, count]), 1)
+        for start in range(first, end, LONGEST)
+    ]
+
+
+def colour_parts(
+    film: Film,
+    parts: Iterable[Part],
+    colouriser: Colouriser,
+    look: Look,
+    keyframes: KeyFrames | None = None,
+    before: Callable[[Part], np.ndarray | None] = lambda part: None,
+) -> Iterator[Coloured]:
+    """Colour parts of a film, in order.
+
+    Args:
+        keyframes: what a person gave.
+        before: the last chroma of the part before one, if that is not among `parts`.
+    """
     scene_colouriser = SceneColouriser(colouriser, film.layout, look.detail)
-    last: np.ndarray | None = None
-    for scene in find_scenes(film, first):
-        if look.recolour or not scene.in_colour:
-            before = last if scene.goes_on else None
-            scene.chroma = scene_colouriser.colour(scene.lumas, before=before)
-            last = scene.chroma[-1]
-        yield scene
+    size, frames = seen_size(film.layout), film.frames()
+    last: tuple[int, np.ndarray] | None = None
+    for part in parts:
+        lumas, tints = list[np.ndarray](), list[float]()
+        for frame in _taken(frames, part):
+            lumas.append(small_luma(luma_plane(frame.picture, film.layout), size, film.layout))
+            if (frame.index - part.first) % SAMPLED == 0:
+                tints.append(float(np.abs(true_chroma(frame.picture, film.layout)).mean()))
+        chroma = list[np.ndarray]()
+        if look.recolour or np.median(tints) <= IN_COLOUR:
+            given = dict[int, np.ndarray]()
+            known = last[1] if last and last[0] == part.first else before(part)
+            if keyframes:
+                for frame_number in keyframes.within(part.first, part.end):
+                    number = frame_number - part.first
+                    given[number] = keyframes.chroma(frame_number, lumas[number], scene_colouriser)
+            chroma = scene_colouriser.colour(lumas, given, known if part.goes_on else None)
+            last = part.end, chroma[-1]
+        yield Coloured(part, lumas, chroma)
+
+
+def render(
+    frames: Iterator[Frame], coloured: Coloured, film: Film, look: Look
+) -> Iterator[tuple[Frame, av.VideoFrame]]:
+    """The frames of a part, as they were and in colour."""
+    for number, frame in enumerate(_taken(frames, coloured.part)):
+        chroma = coloured.chroma[number] if coloured.chroma else None
+        yield frame, colour_frame(frame, film, chroma, coloured.lumas[number], look)
+
+
+def coloured_frames(
+    film: Film, colouriser: Colouriser, look: Look = Look()
+) -> Iterator[tuple[float, av.VideoFrame]]:
+    """The frames of a film in colour, with their times in seconds, to be written anywhere.
+
+    Raises:
+        FilmError: it cannot be read.
+    """
+    times, scenes = look_through(film, lambda *_: None)
+    frames = film.frames()
+    for coloured in colour_parts(film, split(scenes, len(times)), colouriser, look):
+        for frame, picture in render(frames, coloured, film, look):
+            yield float(frame.pts * film.time_base), picture
 
 
 def colour_frame(
@@ -134,12 +188,10 @@ def colour_frame(
         return coloured_frame(plane, true_chroma(frame.picture, layout), luma, layout)
     values = chroma.astype(np.float32)
     if values.shape[1::-1] != layout.chroma_size:
-        grey = cv2.resize(small, values.shape[1::-1], interpolation=cv2.INTER_AREA) / np.float32(
-            255
-        )
+        grey = cv2.resize(small, values.shape[1::-1], interpolation=cv2.INTER_AREA)
         with torch.inference_mode():
             coefficients = guide.guided_upsampling(
-                torch.from_numpy(grey)[None, None],
+                torch.from_numpy(grey)[None, None].float() / 255,
                 torch.from_numpy(values).permute(2, 0, 1)[None],
             )[0]
         values = at_size(coefficients, luma, layout.chroma_size)
@@ -148,92 +200,122 @@ def colour_frame(
 
 
 def colour_film(
-    source: Path,
+    film: Film,
     target: Path,
     colouriser: Colouriser,
     look: Look = Look(),
     encoding: Encoding = Encoding(),
-    progress: Callable[[int, int], object] = lambda done, all: None,
-) -> list[int]:
+    progress: Progress = lambda what, done, total: None,
+    scenes: Sequence[int] | None = None,
+    keyframes: Path | None = None,
+) -> int:
     """Colour a film.
 
-    Scenes are kept in a folder beside the target until it is complete; started again with the same
-    settings it goes on with the next one.
+    What is done is kept in a folder beside the target until that is complete, or with the key
+    frames; started again with the same settings it goes on with the next scene.
 
     Args:
-        source: a film, of anything that PyAV reads.
+        film: of anything that PyAV reads.
         target: .mkv, .mp4, .mov; it appears when it is complete.
-        progress: is called with frames that are done, and about how many there are; 0 is unknown.
+        scenes: their first frames, if they are known.
+        keyframes: a folder, see `KeyFrames`.
 
     Returns:
-        The first frames of its scenes.
+        How many scenes there were.
 
     Raises:
-        FilmError: it cannot be read or written.
+        FilmError: it cannot be read or written, or a key frame does not fit.
         OSError: the disk is full, say.
     """
-    film = Film.open(source, encoding.lossless)
     check_target(film, target, encoding)
-    folder = target.with_name(f".{target.name}.scenes")
-    digest = _digest(source, colouriser, look, encoding)
-    scenes, times, starts = list[Path](), list[int](), list[int]()
-    while (record := _stored(folder, len(times), digest)) is not None:
-        scenes.append(folder / f"{len(times):08d}.mkv")
-        starts += [len(times)] if not record["goes_on"] else []
-        times += record["times"]
-    total = round(film.ends * film.rate)
-    progress(len(times), total)
-    frames = film.frames(len(times))
-    with ThreadPoolExecutor(1) as ahead:  # the next scene is coloured while one is encoded
-        found = coloured_scenes(film, colouriser, look, len(times))
-        future = ahead.submit(next, found, None)
-        while (scene := future.result()) is not None:
-            future = ahead.submit(next, found, None)
-            path, own = folder / f"{scene.first:08d}.mkv", list[int]()
+    folder = keyframes / "scenes" if keyframes else target.with_name(f".{target.name}.scenes")
+    stat = film.path.stat()
+    source = _sha([stat.st_size, stat.st_mtime_ns, film.since, film.until])
+    base = _sha([source, asdict(look), asdict(encoding), _fingerprint(colouriser)])
+    index = _stored(folder / "index.json", source)
+    if index is None:
+        times, found = look_through(film, progress)
+        index = {"times": times, "scenes": found}
+        _store(folder / "index.json", source, **index)
+    times = index["times"]
+    scenes = scenes or index["scenes"]
+    if scenes[-1] >= len(times):
+        raise no_frame(scenes[-1], len(times)).of("the list of scenes")
+    parts = split(scenes, len(times))
+    given = KeyFrames(keyframes, film, len(times)) if keyframes else None
+    paths = {part: folder / f"{part.first:08d}.mkv" for part in parts}
+    digests, todo, last = dict[Part, str](), list[Part](), ""
+    for part in parts:
+        own = given.digests(part.first, part.end) if given else []
+        last = _sha([base, part.first, part.end, own, last if part.goes_on else ""])
+        digests[part] = last
+        if _stored(paths[part].with_suffix(".json"), last) is None or not paths[part].exists():
+            todo.append(part)
 
-            def pictures(scene: Scene = scene, own: list[int] = own) -> Iterator[av.VideoFrame]:
-                for number, small in enumerate(scene.lumas):
-                    frame = next(frames)
-                    own.append(frame.pts)
-                    chroma = scene.chroma[number] if scene.chroma else None
-                    yield colour_frame(frame, film, chroma, small, look)
-                    progress(frame.index + 1, total)
+    def before(part: Part) -> np.ndarray | None:
+        previous = next((other for other in parts if other.end == part.first), part)
+        ends = paths[previous].with_suffix(".npy")
+        return np.load(ends) if ends.exists() else None
+
+    frames, done = film.frames(), len(times) - sum(part.end - part.first for part in todo)
+    progress("colour", done, len(times))
+    coloured_parts = colour_parts(film, todo, colouriser, look, given, before)
+    ahead = ThreadPoolExecutor(1)  # the next scene is coloured while one is encoded
+    try:
+        future = ahead.submit(next, coloured_parts, None)
+        while (coloured := future.result()) is not None:
+            future = ahead.submit(next, coloured_parts, None)
+            part, path = coloured.part, paths[coloured.part]
+
+            def pictures(coloured: Coloured = coloured) -> Iterator[av.VideoFrame]:
+                nonlocal done
+                key = coloured.part.first + len(coloured.lumas) // 2
+                for frame, picture in render(frames, coloured, film, look):
+                    done += 1
+                    progress("colour", done, len(times))
+                    if given and coloured.chroma and frame.index == key:
+                        given.write(coloured.part.scene, key, picture)
+                    yield picture
 
             encode(path, film, pictures(), encoding)
-            record = {"digest": digest, "goes_on": scene.goes_on, "times": own}
-            data = json.dumps(record).encode()
-            write_atomically(path.with_suffix(".json"), partial(_write, data))
-            scenes.append(path)
-            starts += [len(times)] if not scene.goes_on else []
-            times += own
-    if len(times) < 2:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise FilmError("film_one_frame", "has one frame; colour it as a photograph").of(
-            source.name
-        )
-    join(film, scenes, times, target)
-    shutil.rmtree(folder)
-    return starts
+            if coloured.chroma:
+                ends = path.with_suffix(".npy")
+                write_atomically(ends, partial(np.save, arr=coloured.chroma[-1]))
+            _store(path.with_suffix(".json"), digests[part])
+    finally:
+        ahead.shutdown(wait=False, cancel_futures=True)
+    join(film, [paths[part] for part in parts], times, target)
+    if not keyframes:
+        shutil.rmtree(folder)
+    return parts[-1].scene
 
 
-def _digest(source: Path, colouriser: Colouriser, look: Look, encoding: Encoding) -> str:
-    """Names what the colours of a film depend on."""
-    stat = source.stat()
-    weights = colouriser.generator.state_dict().values()
-    sums = [float(values.double().sum()) for values in weights]
-    what = [stat.st_size, stat.st_mtime_ns, asdict(look), asdict(encoding), sums]
+def _taken(frames: Iterator[Frame], part: Part) -> Iterator[Frame]:
+    """The frames of a part, from frames that begin before it; no more are decoded."""
+    for frame in frames:
+        if frame.index >= part.first:
+            yield frame
+        if frame.index == part.end - 1:
+            return
+
+
+def _fingerprint(colouriser: Colouriser) -> list[float]:
+    """Tells weights from others."""
+    return [float(values.double().sum()) for values in colouriser.generator.state_dict().values()]
+
+
+def _sha(what: Any) -> str:
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
-def _write(data: bytes, file: BinaryIO) -> None:
-    file.write(data)
+def _store(path: Path, digest: str, **values: Any) -> None:
+    write_bytes(path, json.dumps({"digest": digest, **values}).encode())
 
 
-def _stored(folder: Path, first: int, digest: str) -> dict | None:
-    """What is known of a scene that was encoded before."""
+def _stored(path: Path, digest: str) -> dict[str, Any] | None:
+    """What was stored before, if it is of this digest."""
     try:
-        record = json.loads((folder / f"{first:08d}.json").read_bytes())
+        record = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    complete = isinstance(record, dict) and record.get("digest") == digest and record.get("times")
-    return record if complete and (folder / f"{first:08d}.mkv").exists() else None
+    return record if isinstance(record, dict) and record.get("digest") == digest else None

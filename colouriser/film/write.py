@@ -6,6 +6,7 @@ on with the next. `join` puts them together without encoding again, with the tim
 
 import heapq
 import logging
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,7 @@ def join(film: Film, scenes: Sequence[Path], times: Sequence[int], target: Path)
         FilmError: the container refuses what is in the film.
     """
     kind = CONTAINERS[target.suffix.lower()]
+    whole = not film.since and film.until == math.inf
 
     def write(file: BinaryIO) -> None:
         with (
@@ -167,13 +169,21 @@ def join(film: Film, scenes: Sequence[Path], times: Sequence[int], target: Path)
             key = next((k for k in source.metadata if k.lower() == "comment"), "comment")
             comment = source.metadata.get(key)
             out.metadata[key] = f"{comment}; {NOTE}" if comment and NOTE not in comment else NOTE
-            out.set_chapters(source.chapters())
+            if whole:
+                out.set_chapters(source.chapters())
             out.start_encoding()
-            pictures = _pictures(scenes, times, film, negative=kind != "matroska")
+            shown = times if whole else [time - times[0] for time in times]
+            pictures = _pictures(scenes, shown, film, negative=kind != "matroska")
             queues = [_timed(((packet, video) for packet in pictures), 0)]
             if others:
                 streams = [source.streams[index] for index in others]
-                queues.append(_timed(_copied(source.demux(streams), others, kind), 1))
+                if not whole:
+                    source.seek(times[0], stream=original)
+                packets = source.demux(streams)
+                if not whole:
+                    span = [float(times[n] * film.time_base) for n in (0, -1)]
+                    packets = _within(packets, span[0], span[1])
+                queues.append(_timed(_copied(packets, others, kind), 1))
             for _, _, packet in heapq.merge(*queues, key=lambda item: item[:2]):
                 out.mux_one(packet)
 
@@ -231,6 +241,17 @@ def _timed(
         when = float(packet.dts * packet.time_base)
         packet.stream = stream
         yield when, order, packet
+
+
+def _within(packets: Iterable[av.Packet], first: float, last: float) -> Iterator[av.Packet]:
+    """Packets of a part of a film, in seconds, with times from its beginning."""
+    for packet in packets:
+        if packet.pts is None or packet.dts is None or packet.time_base is None:
+            continue
+        if first <= packet.pts * packet.time_base <= last:
+            shift = round(first / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            yield packet
 
 
 def _copied(
