@@ -1,8 +1,10 @@
 # make app          the page on http://127.0.0.1:7860
 # make test         format, lint, types and tests, as CI runs them
 # make test-fast    the tests that take less than a minute together
+# make mutants      the readers on 80,000 damaged files
 # make hub-demo     retrain and republish, with a Hub on this computer
 # make screenshots  those of docs/, anew
+# make container    the Dockerfile's steps, replayed without a container engine (root, Linux)
 #
 # TORCH=cpu on the first call takes a torch without CUDA, which needs 3 GB less.
 
@@ -11,19 +13,25 @@ BIN := .venv/bin
 TORCH ?= default
 CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: app test test-fast hub-demo screenshots
+.PHONY: app test test-fast mutants hub-demo screenshots
 
 app: .venv/app
 	$(BIN)/python app.py
 
-test: .venv/test .venv/browser
+test: .venv/test .venv/browser node_modules/.package-lock.json
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/node node_modules/eslint/bin/eslint.js colouriser tests
+	$(BIN)/node node_modules/typescript/bin/tsc
+	$(BIN)/node --test tests/viewer/*.test.js
 	$(BIN)/python -m pytest
 
 test-fast: .venv/test
 	$(BIN)/python -m pytest -m "not slow"
+
+mutants: .venv/test
+	MUTANTS=3000 $(BIN)/python -m pytest tests/photo/test_mutated.py
 
 # Chromium: the machine's own, Debian's, or else Playwright's.
 .venv/browser: .venv/test
@@ -31,8 +39,15 @@ test-fast: .venv/test
 		|| $(BIN)/playwright install --with-deps chromium
 	touch $@
 
+node_modules/.package-lock.json: package-lock.json .venv/test
+	$(BIN)/npm ci --no-audit --no-fund
+	touch $@
+
 screenshots: .venv/test .venv/browser
 	$(BIN)/python -m tests.screenshots
+
+container: .venv/test
+	$(BIN)/python -m tests.container
 
 hub-demo: .venv/test
 	$(BIN)/python -m tests.hub_demo

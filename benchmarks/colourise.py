@@ -25,7 +25,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from colouriser import Colouriser
-from colouriser.photo import read, to_colour, write
+from colouriser.photo import read, working_luma, write
 from colouriser.photo.write import SAVE
 
 SIZES = {0.3: (640, 480), 1: (1155, 866), 12: (4000, 3000), 48: (8000, 6000)}  # megapixels: pixels
@@ -61,17 +61,17 @@ def measure(path: Path, repetitions: int) -> dict[str, float]:
     for _ in range(repetitions + 1):
         clock = Clock()
         photo = read(path)
-        luma = to_colour(photo, out.name)
+        luma = working_luma(photo, out.name)
         row = [clock()]
         prediction = colouriser.predict(photo.luma)
         row.append(clock())
-        colour = colouriser.merge(luma, prediction)
+        colour = colouriser.render(luma, prediction)
         row.append(clock())
         write(colour, out, photo)
         rows.append([*row, clock()])
     out_bytes = out.stat().st_size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    colour = colouriser.merge(photo.luma, prediction)
+    colour = colouriser.render(photo.luma, prediction)
     for row in rows:  # afterwards: it is not ours, so it must not count in the peak
         clock = Clock()
         Image.open(path).load()

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.colourise import SIZES, photograph
 from colouriser import Colouriser
-from colouriser.photo import read, to_colour, write
+from colouriser.photo import read, working_luma, write
 
 CORES = os.cpu_count() or 1
 
@@ -61,7 +61,7 @@ def main() -> None:
 
         def rest(file: Path) -> None:
             photo = read(file)
-            colour = Colouriser.merge(to_colour(photo, file.name), prediction)
+            colour = Colouriser.render(working_luma(photo, file.name), prediction)
             write(colour, out / file.name, photo)
 
         def all_the_rest() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from colouriser import ColouriserError
-from colouriser.live import Live
+from colouriser.follow import ModelFollower
 from colouriser.options import Options
 from colouriser.page.one import PICTURES
 from colouriser.page.studio import Studio
@@ -22,9 +22,9 @@ from tests import hostile
 
 def main() -> None:
     with Image.open(PICTURES[0]) as example:
-        studio = Studio(Live(None, example))
-    with studio.turn() as turn:
-        turn.process.call(60, abs, 0)  # it has started
+        studio = Studio(ModelFollower(None, example))
+    with studio.slot() as slot:
+        slot.process.call(60, abs, 0)  # it has started
     print("| file | MB | seconds | result |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -56,9 +56,9 @@ def main() -> None:
             try:
                 entries, passed = studio.entries([path])
                 for entry in entries:
-                    with studio.turn() as turn:
-                        studio.colourise(turn, entry, Options(), folder / "done")
-                said = f"{len(passed)} passed over" if passed else "coloured"
+                    with studio.slot() as slot:
+                        studio.colourise(slot, entry, Options(), folder / "done")
+                said = "; ".join(passed.lines()) or "coloured"
             except ColouriserError as error:
                 said = str(error)
             seconds = time.monotonic() - started

@@ -58,7 +58,7 @@ def true_colours(truth: Image.Image, cell: int = 2, vividness: float = 1.0) -> I
         size = chroma.shape[-2:]
         chroma = F.interpolate(F.avg_pool2d(chroma, cell // 2), size, mode="bilinear")
     coefficients = guide.guided_upsampling(luma, chroma)[0]
-    return guide.merge(truth.convert("L"), coefficients, vividness)
+    return guide.render_bands(truth.convert("L"), coefficients, vividness)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ def main() -> None:
         out = Path(folder) / "out.jpg"
         for file in files:
             read = photo.read(file)
-            colour = colouriser.merge(
-                photo.to_colour(read, out.name), colouriser.predict(read.luma), options.vividness
+            colour = colouriser.render(
+                photo.working_luma(read, out.name), colouriser.predict(read.luma), options.vividness
             )
             photo.write(colour, out, read)
             same += np.array_equal(stored_luma(file), stored_luma(out))

@@ -77,7 +77,9 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="colour again what 
 @program.command()
 @with_flags
 def colour(
-    photos: Annotated[list[Path], typer.Argument(help="photographs and folders of them")],
+    photos: Annotated[
+        list[Path], typer.Argument(help="photographs, and folders and zip archives of them")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for the results")],
     overwrite: Overwrite = False,
     options: Options = Options(),
@@ -98,7 +100,7 @@ def colour(
     ] = None,
     device: Device = None,
 ) -> None:
-    """Colour photographs, and folders of them, which are searched recursively.
+    """Colour photographs, and folders and zip archives of them, which are searched recursively.
 
     File names and formats are kept (formats that cannot be written become PNG, photo.gif.png). What
     is done already is skipped; a bad file does not stop the rest.
@@ -108,7 +110,7 @@ def colour(
     if os.path.exists(output) and not os.path.isdir(output):
         raise typer.BadParameter(f"--output must be a folder; {output} is a file")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
-    planned, problems = plan(photos, output, options.format)
+    planned, problems, passed = plan(photos, output, options.format)
     if hints is not None and len(planned) != 1:
         raise typer.BadParameter("--hints are places in one photograph; give one alone")
     try:
@@ -117,7 +119,7 @@ def colour(
     except ColouriserError as error:
         raise _failed(error) from error
     todo, skipped = list[Job](), 0
-    for target, source in planned.items():
+    for target, entry in planned.items():
         others = [target.with_stem(f"{target.stem}-{i}") for i in range(2, 2 + variants)]
         taken = next((file for file in others if file in planned), None)
         if taken:
@@ -126,16 +128,18 @@ def colour(
                     "variant_there",
                     "{file} is the result of another photograph; choose another folder",
                     file=taken.name,
-                ).of(str(source))
+                ).of(entry.name)
             )
         elif os.path.exists(target) and not overwrite:
             skipped += 1
         else:
             missing = [f if overwrite or not os.path.exists(f) else None for f in others]
-            todo.append(Job(source, str(source), options, wishes, target, tuple(missing)))
-    for problem in problems:
-        typer.echo(f"error: {problem}", err=True)
-    counts = Counter(coloured=0, skipped=skipped, failed=len(problems))
+            more = tuple(missing), entry.sidecars
+            todo.append(Job(entry.source, entry.name, options, wishes, target, *more))
+    for line in [*passed.lines(), *(f"error: {problem}" for problem in problems)]:
+        typer.echo(line, err=True)
+    counts = Counter({"coloured": 0, "already in colour": 0, "skipped": skipped})
+    counts["failed"] = len(problems)
     hidden = None if len(todo) > 1 else True  # None: shown on terminals
     bar = tqdm(total=len(todo), desc="colour", unit="photo", disable=hidden)
     try:
@@ -144,7 +148,8 @@ def colour(
                 tqdm.write(f"warning: {warning}", file=sys.stderr)
             if outcome.error:
                 tqdm.write(f"error: {outcome.error}", file=sys.stderr)
-            counts["failed" if outcome.error else "coloured"] += 1
+            result = "already in colour" if outcome.in_colour else "coloured"
+            counts["failed" if outcome.error else result] += 1
             bar.update()
         bar.close()
     except ColouriserError as error:
@@ -153,7 +158,7 @@ def colour(
     except KeyboardInterrupt:
         bar.close()
         raise _stopped() from None
-    typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()), err=True)
+    _say_counts(counts)
     raise typer.Exit(1 if counts["failed"] else 0)
 
 
@@ -177,7 +182,7 @@ def _pinned(model: str) -> str:
     """
     from . import hub  # when it is needed: it imports torch
 
-    return hub.pinned(hub.find(model)) or ""
+    return hub.pinned(hub.resolve(model)) or ""
 
 
 def _outcomes(
@@ -204,6 +209,13 @@ def _outcomes(
 def _give_up(name: str) -> None:
     typer.echo(f"error: {too_slow().of(name)}", err=True)
     os._exit(1)
+
+
+def _say_counts(counts: Counter[str]) -> None:
+    """The last line: how many photographs were coloured, and what became of others."""
+    seldom = ("already in colour",)  # nothing is said of none
+    parts = (f"{n} {what}" for what, n in counts.items() if n or what not in seldom)
+    typer.echo(", ".join(parts), err=True)
 
 
 def _failed(error: ColouriserError) -> typer.Exit:
@@ -257,8 +269,9 @@ def archive(
         raise _failed(error) from error
     except KeyboardInterrupt:
         raise _stopped() from None
-    counts = ", ".join(f"{count} {what}" for what, count in asdict(summary).items())
-    typer.echo(counts, err=True)
+    counts = Counter(asdict(summary))
+    counts["already in colour"] = counts.pop("in_colour")
+    _say_counts(counts)
     raise typer.Exit(1 if summary.failed else 0)
 
 

@@ -59,7 +59,7 @@ def gamut_scale(
     return torch.minimum((white - luma).div_(above), luma.neg().div_(below)).clamp_(max=1)
 
 
-def merge(luma: Tensor, chroma: Tensor) -> Tensor:
+def to_rgb(luma: Tensor, chroma: Tensor) -> Tensor:
     """Merge luma and chroma into RGB that has exactly this luma.
 
     A colour that does not exist in RGB at its luma is scaled toward grey until it does; channels

@@ -23,9 +23,9 @@ class ColouriserError(Exception):
         return self
 
     def __str__(self) -> str:
-        return self.said(self.sentence)
+        return self.translate(self.sentence)
 
-    def said(self, sentence: str) -> str:
+    def translate(self, sentence: str) -> str:
         """The error in another language's sentence."""
         text = sentence.format(**self.values)
         return f"{self.about}: {text}" if self.about else text

@@ -18,6 +18,7 @@ colour: Zhang et al. 2016, Colorful image colorization (arXiv:1603.08511).
 """
 
 import copy
+import os
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -29,12 +30,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .colour import palette_cells
 from .encoder import ENCODERS, STRIDES, Attention, new_encoder
-from .errors import ModelError
+from .errors import ModelError, SettingError
+from .options import quoted
 
 STRIDE = STRIDES[-1]  # sizes are padded to a multiple of it
 WIDEST = 1024  # channels of a decoder level; beyond this a config is a mistake or an attack
 CHROMA_STD = 0.1  # of chroma in photographs, about
-MOST = 2.0  # factor on the palette's mean; beyond this a config is a mistake
+MAX_MEAN = 2.0  # factor on the palette's mean; beyond this a config is a mistake
+BFLOAT16 = "COLOURISER_BFLOAT16"  # environment variable
 PALETTE_WIDTH = 64  # channels before the palette's cells; wider costs time at every start
 
 
@@ -78,11 +81,11 @@ class GeneratorConfig:
             raise ModelError(
                 "bad_config", "palette must be 0 or from 8 to 64, not {value!r}", value=self.palette
             )
-        if type(self.mean) not in (int, float) or not 0 <= self.mean <= MOST:
+        if type(self.mean) not in (int, float) or not 0 <= self.mean <= MAX_MEAN:
             raise ModelError(
                 "bad_config",
                 "mean must be from 0 to {most}, not {value!r}",
-                most=MOST,
+                most=MAX_MEAN,
                 value=self.mean,
             )
 
@@ -216,9 +219,23 @@ def for_inference(generator: Generator, device: torch.device) -> Generator:
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether a kind of device computes in bfloat16; without, emulating it costs ten times the
-    time of float32."""
+    """Whether bfloat16 is used on a kind of device: where it computes in it, since emulating it
+    costs ten times the time of float32; or as COLOURISER_BFLOAT16 says, 0 or 1.
+
+    Raises:
+        SettingError: it says something else.
+    """
+    if wanted := os.environ.get(BFLOAT16):
+        if wanted not in ("0", "1"):
+            raise SettingError(
+                "no_switch",
+                "{setting} must be 0 or 1, not {value}",
+                setting=BFLOAT16,
+                value=quoted(wanted),
+            )
+        return wanted == "1"
     if device == "cpu":
-        found = torch.cpu.get_capabilities()
+        # Older versions of torch have no public way to ask.
+        found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(value is True for name, value in found.items() if "bf16" in name)
     return device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

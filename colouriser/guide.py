@@ -23,7 +23,7 @@ LARGE = 8  # rows between two of the coefficients', from which they are worth a 
 WHITE = 255.0
 
 
-def merge(
+def render_bands(
     luma: Image.Image, coefficients: Tensor, vividness: float = 1.0, temperature: float = 0.0
 ) -> Image.Image:
     """Bring chroma up to full size and merge it with its luma.

@@ -1,9 +1,10 @@
 """A hint is a colour at a place. One mechanism serves corrections, variants and references.
 
-A `Hint` is drawn for the generator as a small patch (`draw`), and what the generator makes of it is
-corrected where it falls short (`obey`), so that a hinted place always comes out in its hue. What
-the network says of a place is read from its palette: likely colours (`suggest`) and how unsure it
-is (`doubt`). `vary` draws hints from it, and `borrow` from another photograph.
+A `Hint` is a small patch for the generator (`rasterise`), and what the generator makes of it is
+corrected where it falls short (`enforce_hints`), so that a hinted place always comes out in its
+hue. What the network says of a place is read from its palette: likely colours (`suggest`) and how
+unsure it is (`entropy`). Variants are hints drawn from it (`sample_variants`); those of a reference
+come from another photograph (`match_features`).
 """
 
 import json
@@ -22,13 +23,16 @@ from torch.nn import functional as F
 
 from . import colour
 from .errors import HintError, reason
-from .options import shown
+from .options import quoted
 
-MOST = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
-LARGEST = 9  # side of a patch in pixels of the small copy; the generator has seen none larger
+MAX_HINTS = 1000  # hints in a photograph: more than a person sets, and drawn in a tenth of a second
+MAX_PATCH = 9  # side of a patch in pixels of the small copy; the generator has seen none larger
 RADIUS = 0.01  # of the photograph's shorter side, unless a hint says otherwise
-NEAR = 0.21  # how far a correction reaches, as a share of the side: across a thing, …
-ALIKE, SAME = 0.16, 0.032  # … to where luma, and chroma as it was predicted, differ by so much
+REACH = 0.21  # how far a correction reaches, as a share of the side: across a thing, …
+LUMA_TOLERANCE, CHROMA_TOLERANCE = (
+    0.16,
+    0.032,
+)  # … to where luma, and chroma as it was predicted, differ by so much
 WITHIN = 16 / 255  # chroma that the eye takes for one colour
 APART = 24 / 255  # of two suggestions, which a person should tell from each other
 FARTHEST = 1e6  # pixels; no photograph is larger
@@ -80,7 +84,7 @@ class Hint:
             raise HintError(
                 "hint_colour",
                 "{value} is no colour; give #rrggbb, a name, or three whole numbers to 255",
-                value=shown(self.colour),
+                value=quoted(self.colour),
             ) from error
         _, chroma = colour.split(
             torch.tensor([int(value) for value in values]).view(1, 3, 1, 1) / 255
@@ -124,8 +128,8 @@ def hints_from(values: object) -> list[Hint]:
         HintError: they are none.
     """
     if not isinstance(values, list):
-        raise HintError("hints_list", "hints must be a list, not {value}", value=shown(values))
-    if len(values) > MOST:
+        raise HintError("hints_list", "hints must be a list, not {value}", value=quoted(values))
+    if len(values) > MAX_HINTS:
         raise _too_many(len(values))
     hints = []
     for value in values:
@@ -133,7 +137,7 @@ def hints_from(values: object) -> list[Hint]:
             raise HintError(
                 "hint_fields",
                 "a hint has x, y, colour and perhaps radius; not {value}",
-                value=shown(value),
+                value=quoted(value),
             )
         rgb = value["colour"]
         hints.append(Hint(**value | {"colour": tuple(rgb) if isinstance(rgb, list) else rgb}))
@@ -149,7 +153,7 @@ def check(hints: Sequence[Hint], width: int, height: int) -> None:
     Raises:
         HintError: one does, or there are.
     """
-    if len(hints) > MOST:
+    if len(hints) > MAX_HINTS:
         raise _too_many(len(hints))
     for hint in hints:
         check_place(hint.x, hint.y, width, height)
@@ -181,12 +185,14 @@ def _check_number(name: str, value: Any) -> None:
             "hint_number",
             "a hint's {name} must be a number, not {value}",
             name=name,
-            value=shown(value),
+            value=quoted(value),
         )
 
 
 def _too_many(count: int) -> HintError:
-    return HintError("too_many_hints", "{count} hints are more than {most}", count=count, most=MOST)
+    return HintError(
+        "too_many_hints", "{count} hints are more than {most}", count=count, most=MAX_HINTS
+    )
 
 
 @dataclass(frozen=True)
@@ -206,14 +212,14 @@ def patches(hints: Iterable[Hint], size: tuple[int, int], small: tuple[int, int]
         radius = hint.radius or RADIUS * min(size)
         spans = []
         for place, scale, length in ((hint.y, down, small[1]), (hint.x, across, small[0])):
-            side = min(max(round(2 * radius * scale), 1), LARGEST, length)
+            side = min(max(round(2 * radius * scale), 1), MAX_PATCH, length)
             start = min(max(round((place + 0.5) * scale - side / 2), 0), length - side)
             spans.append(slice(start, start + side))
         found.append(Patch(spans[0], spans[1], torch.tensor(hint.chroma)))
     return found
 
 
-def draw(found: Iterable[Patch], size: tuple[int, int]) -> Tensor:
+def rasterise(found: Iterable[Patch], size: tuple[int, int]) -> Tensor:
     """Patches as the generator takes them: float 1×3×H×W. Where two overlap, the later counts."""
     drawn = torch.zeros(1, 3, size[1], size[0])
     for patch in found:
@@ -222,7 +228,7 @@ def draw(found: Iterable[Patch], size: tuple[int, int]) -> Tensor:
     return drawn
 
 
-def obey(luma: Tensor, chroma: Tensor, found: Iterable[Patch]) -> Tensor:
+def enforce_hints(luma: Tensor, chroma: Tensor, found: Iterable[Patch]) -> Tensor:
     """Move predicted chroma to its hints where it falls short of them.
 
     What is missing at a hint is missing around it, too: less with distance, with difference in luma
@@ -245,11 +251,11 @@ def obey(luma: Tensor, chroma: Tensor, found: Iterable[Patch]) -> Tensor:
     total, weights = torch.zeros(height, width), torch.full((height, width), 1e-6)
     missing = torch.zeros(2, height, width)
     for (row, column), (top, left, patch) in places.items():
-        reach = NEAR * math.sqrt(height * width) + (patch.rows.stop - patch.rows.start) / 4
+        reach = REACH * math.sqrt(height * width) + (patch.rows.stop - patch.rows.start) / 4
         distance = ((y - top) ** 2 + (x - left) ** 2) / reach**2
-        unlike = ((luma[0, 0] - luma[0, 0, row, column]) / ALIKE) ** 2
+        unlike = ((luma[0, 0] - luma[0, 0, row, column]) / LUMA_TOLERANCE) ** 2
         here = chroma[0, :, row, column, None, None]
-        apart = (chroma[0] - here).square().sum(0) / SAME**2
+        apart = (chroma[0] - here).square().sum(0) / CHROMA_TOLERANCE**2
         share = torch.exp(-(distance + unlike + apart) / 2)
         share = (share / share[row, column]).clamp(max=1)
         weight = share / (1 + 1e-4 - share)
@@ -278,14 +284,14 @@ def suggest(probabilities: Tensor, cells: Tensor, luma: float, count: int) -> li
         if mass <= 1e-4:
             break
         mean = (near[:, None] * cells).sum(0) / mass
-        rgb = colour.merge(torch.full((1, 1, 1, 1), luma), mean.view(1, 2, 1, 1)).flatten()
+        rgb = colour.to_rgb(torch.full((1, 1, 1, 1), luma), mean.view(1, 2, 1, 1)).flatten()
         red, green, blue = (rgb * 255).round().int().tolist()
         found.append(Suggestion((red, green, blue), mass))
         left = torch.where(torch.cdist(mean[None], cells)[0] <= APART, 0.0, left)
     return found
 
 
-def doubt(palette: Tensor) -> Tensor:
+def entropy(palette: Tensor) -> Tensor:
     """Where the network could as well have chosen otherwise: the palette's entropy.
 
     Args:
@@ -299,7 +305,7 @@ def doubt(palette: Tensor) -> Tensor:
 
 def unsure_places(palette: Tensor, most: int = OBJECTS) -> list[tuple[int, int]]:
     """Rows and columns where the palette is the least certain, apart from each other."""
-    left = F.avg_pool2d(doubt(palette)[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+    left = F.avg_pool2d(entropy(palette)[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
     height, width = left.shape
     y, x = torch.arange(height).view(-1, 1), torch.arange(width)
     reach, places = (SPACING * max(height, width)) ** 2, list[tuple[int, int]]()
@@ -310,7 +316,7 @@ def unsure_places(palette: Tensor, most: int = OBJECTS) -> list[tuple[int, int]]
     return places
 
 
-def vary(
+def sample_variants(
     palette: Tensor, cells: Tensor, luma: Tensor, count: int, seed: int
 ) -> list[list[tuple[int, int, tuple[int, int, int]]]]:
     """Colours for the least certain objects, for several variants of a photograph: each variant
@@ -342,7 +348,7 @@ def vary(
     return variants
 
 
-def borrow(own: Tensor, other: Tensor) -> list[tuple[int, int, int, int]]:
+def match_features(own: Tensor, other: Tensor) -> list[tuple[int, int, int, int]]:
     """Places of a photograph and, for each, the most similar of another, if it is alike enough.
 
     Args:

@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from huggingface_hub import HfApi, get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import (
+    HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
@@ -32,11 +33,11 @@ from safetensors.torch import load_file, save
 from .errors import ModelError, reason
 from .files import write_atomically
 from .generator import Generator, GeneratorConfig
-from .options import shown
+from .options import quoted
 
 BUNDLED = Path(__file__).parent / "weights"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-LARGEST = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
+MAX_BYTES = {WEIGHTS: 1_000_000_000, CONFIG: 10_000}  # bytes; ours have 26 million and 100
 OLDER = {"attention": False, "hints": False, "palette": 0, "mean": 0.0}  # where a config is silent
 DROPPED_FIELD, DROPPED_WEIGHTS = "even", ("evenness.weight", "evenness.bias")  # of older weights: a
 # mixture that flattened what was not like its own photographs
@@ -45,7 +46,7 @@ REVISION = re.compile(r"[\w./+-]{0,250}")  # what git allows and people use
 
 
 @dataclass(frozen=True)
-class Found:
+class ResolvedModel:
     """A folder that holds a model, and what people call it."""
 
     folder: Path
@@ -56,7 +57,7 @@ class Found:
         return f"{self.name} ({self.commit[:7]})" if self.commit else self.name
 
 
-def find(source: str | Path | None = None) -> Found:
+def resolve(source: str | Path | None = None) -> ResolvedModel:
     """The folder that holds a model.
 
     Without network, a revision that was downloaded before is found in the cache.
@@ -70,24 +71,24 @@ def find(source: str | Path | None = None) -> Found:
             nothing is cached, or what came is not what the Hub announced.
     """
     if source is None:
-        return Found(BUNDLED, "the bundled weights")
+        return ResolvedModel(BUNDLED, "the bundled weights")
     if not on_hub(source):
-        return Found(Path(source), str(source))
+        return ResolvedModel(Path(source), str(source))
     return _download(str(source))
 
 
-def pinned(found: Found) -> str | None:
-    """What `find` is given to find the same weights again, in any process."""
-    if found.commit:
-        return f"{found.name.partition('@')[0]}@{found.commit}"
-    return None if found.folder == BUNDLED else str(found.folder.resolve())
+def pinned(model: ResolvedModel) -> str | None:
+    """What `resolve` is given to find the same weights again, in any process."""
+    if model.commit:
+        return f"{model.name.partition('@')[0]}@{model.commit}"
+    return None if model.folder == BUNDLED else str(model.folder.resolve())
 
 
-def fingerprint(found: Found) -> str:
+def fingerprint(model: ResolvedModel) -> str:
     """The commit of a Hub repository; for weights in a folder, their checksum."""
-    if found.commit:
-        return found.commit
-    data = (found.folder / WEIGHTS).read_bytes()
+    if model.commit:
+        return model.commit
+    data = (model.folder / WEIGHTS).read_bytes()
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
@@ -106,7 +107,7 @@ def on_hub(source: str | Path | None) -> bool:
         raise ModelError(
             "no_model",
             "no model at {source}: give a folder or a Hub repository owner/name@revision",
-            source=shown(source),
+            source=quoted(source),
         )
     return True
 
@@ -144,7 +145,7 @@ def moves(source: str) -> bool:
     return (revision or "main") not in {tag.name for tag in refs.tags}
 
 
-def _download(source: str) -> Found:
+def _download(source: str) -> ResolvedModel:
     """Config first: a model that cannot be used is refused before anything large is fetched."""
     repository, _, revision = source.partition("@")
     with _explained(source):
@@ -153,13 +154,13 @@ def _download(source: str) -> Found:
         )
         commit = folder.name
         announced = {file.path: file for file in get_cached_repo_tree(repository, revision=commit)}
-        found = Found(folder, source, commit)
-        for name, limit in LARGEST.items():
+        model = ResolvedModel(folder, source, commit)
+        for name, limit in MAX_BYTES.items():
             if name not in announced:
                 raise ModelError(
                     "file_missing",
                     "{model} has no {file}; {advice}",
-                    model=found,
+                    model=model,
                     file=name,
                     advice="use another revision",
                 )
@@ -167,19 +168,19 @@ def _download(source: str) -> Found:
                 raise ModelError(
                     "file_large",
                     "{model}: {file} is larger than {limit} bytes; use another model",
-                    model=found,
+                    model=model,
                     file=name,
                     limit=limit,
                 )
-        _check(found, CONFIG, announced[CONFIG].blob_id)
-        _read_config(found)
+        _check(model, CONFIG, announced[CONFIG].blob_id)
+        _read_config(model)
         snapshot_download(repository, revision=commit, allow_patterns=[WEIGHTS])
-        _check(found, WEIGHTS, announced[WEIGHTS].blob_id)
-    return found
+        _check(model, WEIGHTS, announced[WEIGHTS].blob_id)
+    return model
 
 
-def _check(found: Found, name: str, announced: str) -> None:
-    path = found.folder / name
+def _check(model: ResolvedModel, name: str, announced: str) -> None:
+    path = model.folder / name
     if announced not in git_names(path.read_bytes()):
         path.resolve().unlink()  # or the damaged file would stay in the cache
         path.unlink(missing_ok=True)
@@ -187,7 +188,7 @@ def _check(found: Found, name: str, announced: str) -> None:
             "came_damaged",
             "{file} of {model} came damaged from the Hub; try again",
             file=name,
-            model=found,
+            model=model,
         )
 
 
@@ -226,10 +227,24 @@ def _explained(source: str) -> Iterator[None]:
         raise ModelError(
             "bad_repository",
             "{repository} cannot be a repository's name: {reason}",
-            repository=shown(repository),
+            repository=quoted(repository),
             reason=reason(error),
         ) from error
-    except LocalEntryNotFoundError as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, RuntimeError) as error:
+        cause = error if isinstance(error, HfHubHTTPError) else error.__cause__
+        if isinstance(cause, HfHubHTTPError) and cause.response.status_code in (401, 403):
+            raise ModelError(
+                "token_refused",
+                "the Hub does not take the token for {source}: log in again (hf auth login), or "
+                "set another HF_TOKEN, or none for a public model",
+                source=source,
+            ) from error
+        if "home directory" in str(error):
+            raise ModelError(
+                "no_home", "there is no home folder for what the Hub sends; set HF_HOME"
+            ) from error
+        if not isinstance(error, LocalEntryNotFoundError):
+            raise _failed(source, error) from error
         raise ModelError(
             "unreachable",
             "cannot reach the Hub for {source}, and it is not in the cache; check the network, or "
@@ -237,15 +252,19 @@ def _explained(source: str) -> Iterator[None]:
             source=source,
         ) from error
     except Exception as error:  # of the network, of hf_xet: huggingface_hub lets all through
-        raise ModelError(
-            "hub_failed",
-            "cannot get {source} from the Hub ({reason}); try again later",
-            source=source,
-            reason=reason(error),
-        ) from error
+        raise _failed(source, error) from error
 
 
-def load(found: Found) -> Generator:
+def _failed(source: str, error: Exception) -> ModelError:
+    return ModelError(
+        "hub_failed",
+        "cannot get {source} from the Hub ({reason}); try again later",
+        source=source,
+        reason=reason(error),
+    )
+
+
+def load(model: ResolvedModel) -> Generator:
     """Build the generator that `config.json` describes and load its weights, strictly.
 
     Returns:
@@ -254,9 +273,9 @@ def load(found: Found) -> Generator:
     Raises:
         ModelError: a file is missing or damaged, or weights and config do not fit together.
     """
-    generator = Generator(_read_config(found))
-    with _usable(found, WEIGHTS):
-        state = load_file(found.folder / WEIGHTS)
+    generator = Generator(_read_config(model))
+    with _usable(model, WEIGHTS):
+        state = load_file(model.folder / WEIGHTS)
         for name in DROPPED_WEIGHTS:
             state.pop(name, None)
         kinds = generator.state_dict()
@@ -269,26 +288,26 @@ def load(found: Found) -> Generator:
     return generator.eval()
 
 
-def _read_config(found: Found) -> GeneratorConfig:
-    with _usable(found, CONFIG):
-        if (found.folder / CONFIG).stat().st_size > LARGEST[CONFIG]:
-            raise ValueError(f"{CONFIG} is larger than {LARGEST[CONFIG]} bytes")
-        fields = OLDER | json.loads((found.folder / CONFIG).read_text())
+def _read_config(model: ResolvedModel) -> GeneratorConfig:
+    with _usable(model, CONFIG):
+        if (model.folder / CONFIG).stat().st_size > MAX_BYTES[CONFIG]:
+            raise ValueError(f"{CONFIG} is larger than {MAX_BYTES[CONFIG]} bytes")
+        fields = OLDER | json.loads((model.folder / CONFIG).read_text())
         fields.pop(DROPPED_FIELD, None)
         return GeneratorConfig(**fields | {"decoder": tuple(fields["decoder"])})  # JSON has none
 
 
 @contextmanager
-def _usable(found: Found, name: str) -> Iterator[None]:
+def _usable(model: ResolvedModel, name: str) -> Iterator[None]:
     """Turns what reading a model's file raises into a ModelError that names the model."""
     advice = "get a complete copy of it, or use the bundled weights"
-    if found.folder == BUNDLED:
+    if model.folder == BUNDLED:
         advice = "install the project again"
     try:
         yield
     except FileNotFoundError as error:
         raise ModelError(
-            "file_missing", "{model} has no {file}; {advice}", model=found, file=name, advice=advice
+            "file_missing", "{model} has no {file}; {advice}", model=model, file=name, advice=advice
         ) from error
     except (
         OSError,
@@ -302,7 +321,7 @@ def _usable(found: Found, name: str) -> Iterator[None]:
         raise ModelError(
             "model_damaged",
             "the model {model} is damaged ({reason}); {advice}",
-            model=found,
+            model=model,
             reason=reason(error),
             advice=advice,
         ) from error
@@ -310,7 +329,7 @@ def _usable(found: Found, name: str) -> Iterator[None]:
         raise ModelError(
             "model_unusable",
             "the model {model} cannot be used: {error}; {advice}",
-            model=found,
+            model=model,
             error=error,
             advice=advice,
         ) from error

@@ -12,8 +12,16 @@ class Readable(Protocol):
     """A photograph that is not a file of this machine: in a zip archive, in a bucket."""
 
     @property
+    def name(self) -> str:
+        """Of the file, with folders or without."""
+
+    @property
     def nbytes(self) -> int:
         """Bytes that will be read."""
+
+    @property
+    def modified(self) -> int | None:
+        """When it was last written, nanoseconds since 1970; None if nobody knows."""
 
     def open(self) -> BinaryIO:
         """Open it for reading.
@@ -29,6 +37,9 @@ class Writable(Protocol):
     @property
     def name(self) -> str:
         """With the suffix that decides the format."""
+
+    def with_name(self, name: str) -> "Writable":
+        """The one of another name beside it."""
 
     def write(self, data: bytes | memoryview) -> None:
         """Write it, whole or not at all.
@@ -52,6 +63,7 @@ class Job:
     wishes: Wishes = Wishes()
     target: Target | None = None  # decides the format; None where `Worker.finish` is told
     variants: tuple[Target | None, ...] = ()  # of other colourings; None: not to be written
+    sidecars: tuple[Source, ...] = ()  # copied beside the first result, see `sidecars`
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,7 @@ class Outcome:
     seconds: float = 0.0  # from reading to writing
     warnings: tuple[str, ...] = ()  # a sentence each
     error: ColouriserError | None = None
+    in_colour: bool = False  # it was so already, and what was written is a copy of it
 
 
 def too_slow() -> PhotoError:
@@ -76,6 +89,14 @@ def too_much() -> PhotoError:
     return PhotoError(
         "too_much", "could not be read or written in the memory there is; make it smaller"
     )
+
+
+def source_time(source: Source) -> int | None:
+    """When a photograph's file was last written, nanoseconds since 1970; None if nobody knows."""
+    try:
+        return source.stat().st_mtime_ns if isinstance(source, Path) else source.modified
+    except (OSError, ValueError):
+        return None
 
 
 def source_bytes(source: Source) -> int:

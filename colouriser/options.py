@@ -41,7 +41,7 @@ class Number:
                 "no_number",
                 "{setting} must be a number, not {value}",
                 setting=name,
-                value=shown(value),
+                value=quoted(value),
             )
         if not self.lowest <= value <= self.highest or (self.whole and value != int(value)):
             raise SettingError(
@@ -51,7 +51,7 @@ class Number:
                 lowest=self.lowest,
                 highest=self.highest,
                 whole=" in whole numbers" if self.whole else "",
-                value=shown(value),
+                value=quoted(value),
             )
         return int(value) if self.whole else float(value)
 
@@ -81,7 +81,7 @@ class Choice:
                 "{setting} must be one of {choices}, not {value}",
                 setting=name,
                 choices=", ".join(self.choices),
-                value=shown(value),
+                value=quoted(value),
             )
         return value
 
@@ -109,7 +109,7 @@ class Switch:
                 "no_switch",
                 "{setting} must be true or false, not {value}",
                 setting=name,
-                value=shown(value),
+                value=quoted(value),
             )
         return value
 
@@ -130,6 +130,9 @@ TEMPERATURE = Number(-1.0, 1.0, 0.0, "cooler or warmer colours")
 FORMAT = Choice(("original", "png"), "original", "format of the result")
 KEEP_POSITION = Switch("keep where the photograph was taken (GPS)")
 MARK = Switch("write into a corner that the colour was added")
+RECOLOUR = Switch("colour anew what is in colour already, which is copied as it is otherwise")
+KEEP_TINTS = Switch("take tints that were painted on by hand as hints")
+INVERT = Switch("turn a negative into a positive first")
 STRENGTH = Number(0.0, 1.0, 1.0, "how much of the reference's colours is taken")
 SUGGESTIONS = Number(1, 20, 5, "how many colours", whole=True)
 VARIANTS = Number(1, 16, 4, "how many other colourings", whole=True)
@@ -153,6 +156,9 @@ class Options:
     format: str = _field(FORMAT)
     keep_position: bool = _field(KEEP_POSITION)
     mark: bool = _field(MARK)
+    recolour: bool = _field(RECOLOUR)
+    keep_tints: bool = _field(KEEP_TINTS)
+    invert: bool = _field(INVERT)
 
     def __post_init__(self) -> None:
         for name, setting in OPTIONS.items():
@@ -223,6 +229,6 @@ def spread(function: Callable, annotation: Callable[[str, Setting], Any]) -> Cal
     return with_options
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value from outside, as an error shows it."""
     return repr(value)[:50]

@@ -6,6 +6,7 @@
 The generator's cost depends on `detail` only.
 """
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,24 +25,28 @@ from .hints import (
     Hint,
     Patch,
     Suggestion,
-    borrow,
     check,
     check_place,
-    doubt,
-    draw,
-    obey,
+    enforce_hints,
+    entropy,
+    match_features,
     patches,
+    rasterise,
+    sample_variants,
     suggest,
-    vary,
 )
-from .options import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS, shown
+from .options import DETAIL, STRENGTH, SUGGESTIONS, TEMPERATURE, VARIANTS, VIVIDNESS, quoted
 from .photo import to_luma
 
-LONGEST = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
+log = logging.getLogger(__name__)
+
+MAX_RATIO = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 # Of the small copy's sides; those near 1 first, which are taken where others are no better.
 FACTORS = sorted((1 + percent / 100 for percent in range(-6, 7)), key=lambda f: abs(f - 1))
-SEEN = 4 * 256**2  # pixels of small copies at once: four of the usual; larger ones gain nothing
-MATCHED = 16  # stride of the features by which places of two photographs are compared
+BATCH_PIXELS = (
+    4 * 256**2
+)  # pixels of small copies at once: four of the usual; larger ones gain nothing
+MATCHING_STRIDE = 16  # stride of the features by which places of two photographs are compared
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Prediction:
     size: tuple[int, int]  # of the photograph: width, height
     luma: Tensor  # float 1×1×H×W in [0, 1], the small copy
     chroma: Tensor  # float 1×2×H/2×W/2 (Cb, Cr)
-    palette: Tensor  # float K×H/4×W/4, probabilities of the cells; K is 0 for weights of before
+    palette: Tensor  # float K×H/4×W/4, probabilities of the cells; K is 0 for older weights
     cells: Tensor  # float K×2 (Cb, Cr)
     coefficients: Tensor  # float 4×H/2×W/2, of guide.guided_upsampling
     patches: tuple[Patch, ...] = ()  # the hints and borrowed colours that it was given
@@ -88,7 +93,7 @@ class Prediction:
         """Where the network could as well have chosen otherwise, see `Colouriser.uncertainty`; of
         the photograph's size unless another is given."""
         self._check_palette()
-        values = doubt(self.palette).clamp(0, 1).mul(255).round().byte().numpy()
+        values = entropy(self.palette).clamp(0, 1).mul(255).round().byte().numpy()
         return Image.fromarray(values).resize(size or self.size, Image.Resampling.BILINEAR)
 
     def variant_hints(self, variant: int, hints: Sequence[Hint] = ()) -> list[Hint]:
@@ -115,7 +120,7 @@ class Prediction:
                 )
                 for row, column, rgb in chosen
             ]
-            for chosen in vary(self.palette, self.cells, luma, n, seed)
+            for chosen in sample_variants(self.palette, self.cells, luma, n, seed)
         ]
 
     @property
@@ -156,8 +161,8 @@ class Colouriser:
             SettingError: there is no such device.
             ModelError: the model cannot be found, is damaged, or does not fit its config.
         """
-        found = hub.find(source)
-        return cls(hub.load(found), device, str(found))
+        model = hub.resolve(source)
+        return cls(hub.load(model), device, str(model))
 
     def colourise(
         self,
@@ -197,7 +202,7 @@ class Colouriser:
         """
         luma = to_luma(image)
         prediction = self.predict(luma, detail, hints, reference, strength)
-        return self.merge(luma, prediction, vividness, temperature)
+        return self.render(luma, prediction, vividness, temperature)
 
     def predict(
         self,
@@ -264,7 +269,7 @@ class Colouriser:
         found: dict[int, Prediction | ModelError] = {}
         for shape in {small.shape for small in smalls}:
             alike = [index for index, small in enumerate(smalls) if small.shape == shape]
-            most = max(1, SEEN // math.prod(shape))
+            most = max(1, BATCH_PIXELS // math.prod(shape))
             for own in (alike[start : start + most] for start in range(0, len(alike), most)):
                 chroma, palette = self._paint(torch.cat([smalls[index] for index in own]), [])
                 for index, own_chroma, own_palette in zip(own, chroma, palette, strict=True):
@@ -327,7 +332,7 @@ class Colouriser:
         """
         luma = to_luma(image)
         return [
-            self.merge(luma, prediction)
+            self.render(luma, prediction)
             for prediction in self.predict_variants(self.predict(luma), n, seed)
         ]
 
@@ -342,7 +347,7 @@ class Colouriser:
             yield self._predict(prediction.size, prediction.luma, found)
 
     @staticmethod
-    def merge(
+    def render(
         luma: Image.Image,
         prediction: Prediction,
         vividness: float = VIVIDNESS.default,
@@ -364,14 +369,16 @@ class Colouriser:
         """
         VIVIDNESS.check("vividness", vividness)
         TEMPERATURE.check("temperature", temperature)
-        return guide.merge(luma, prediction.coefficients, vividness, temperature)
+        return guide.render_bands(luma, prediction.coefficients, vividness, temperature)
 
     def _predict(self, size: tuple[int, int], small: Tensor, found: list[Patch]) -> Prediction:
         return self._prediction(size, small, *self._paint(small, found), found)
 
     def _paint(self, small: Tensor, found: list[Patch]) -> tuple[Tensor, Tensor]:
         """Chroma and palette of small copies N×1×H×W, on the CPU; patches are the same for all."""
-        drawn = draw(found, (small.shape[3], small.shape[2])).to(self.device) if found else None
+        drawn = (
+            rasterise(found, (small.shape[3], small.shape[2])).to(self.device) if found else None
+        )
         with torch.inference_mode():
             layout = small.to(self.device).contiguous(memory_format=torch.channels_last)
             chroma, palette = (x.cpu() for x in self.generator(layout, drawn))
@@ -387,7 +394,9 @@ class Colouriser:
     ) -> Prediction:
         with torch.inference_mode():
             half = F.avg_pool2d(small, 2)
-            chroma = obey(half, chroma.contiguous(), found)  # or pooling it takes twice as long
+            chroma = enforce_hints(
+                half, chroma.contiguous(), found
+            )  # or pooling it takes twice as long
             coefficients = guide.guided_upsampling(half, chroma)[0]
             likely = palette[0].movedim(0, 2).softmax(2).movedim(2, 0)
         if not (coefficients.sum() + likely.sum()).isfinite():
@@ -410,12 +419,14 @@ class Colouriser:
         chroma = F.adaptive_avg_pool2d(chroma, (other.shape[1], other.shape[2]))[0]
         before = F.adaptive_avg_pool2d(predicted, (own.shape[1], own.shape[2]))[0]
         found = []
-        for row, column, other_row, other_column in borrow(own, other):
+        for row, column, other_row, other_column in match_features(own, other):
             mixed = torch.lerp(before[:, row, column], chroma[:, other_row, other_column], strength)
-            middle = MATCHED // 2
-            top = min(row * MATCHED + middle - 2, small.shape[2] - 4)
-            left = min(column * MATCHED + middle - 2, small.shape[3] - 4)
+            middle = MATCHING_STRIDE // 2
+            top = min(row * MATCHING_STRIDE + middle - 2, small.shape[2] - 4)
+            left = min(column * MATCHING_STRIDE + middle - 2, small.shape[3] - 4)
             found.append(Patch(slice(top, top + 4), slice(left, left + 4), mixed))
+        if not found:
+            log.warning("the reference shows nothing that looks alike, so no colour of it is used")
         return found
 
     def _features(self, small: Tensor) -> Tensor:
@@ -434,7 +445,9 @@ def small_size(width: int, height: int, detail: int) -> tuple[int, int]:
 
     def sides(factor: float) -> tuple[int, int]:
         scale = factor * detail / (width * height) ** 0.5
-        a, b = (min(max(round(s * scale / 2), 16), LONGEST * detail // 2) for s in (width, height))
+        a, b = (
+            min(max(round(s * scale / 2), 16), MAX_RATIO * detail // 2) for s in (width, height)
+        )
         return 2 * a, 2 * b
 
     def padded(size: tuple[int, int]) -> float:
@@ -493,6 +506,6 @@ def _device(name: str | torch.device | None) -> torch.device:
         raise SettingError(
             "no_device",
             "{device} is no device of this computer; give cpu, cuda, cuda:1 or mps",
-            device=shown(str(name)),
+            device=quoted(str(name)),
         ) from error
     return device

@@ -37,7 +37,8 @@ from .job import Job, Outcome, Target, source_bytes, too_much, too_slow
 if TYPE_CHECKING:
     import numpy as np
 
-    from .photo import View
+    from .hints import Hint
+    from .photo import Kind, View
     from .pipeline import ReferenceCopy, WorkingCopy
 
 # Before torch is imported, which every process of ours does after this: libgomp's threads would
@@ -70,6 +71,9 @@ class Opening:
     suffix: str  # of the format a result is best written in, such as ".jpg"
     copy: "WorkingCopy"
     warnings: tuple[str, ...]
+    kind: "Kind"  # what its colours are
+    stays: bool  # in colour already: its result is a copy of it
+    hints: "tuple[Hint, ...]"  # of tints that are kept
 
 
 class Process:
@@ -365,10 +369,18 @@ def open_one(job: Job) -> Opening:
     except Exception as error:
         raise explained(error, job.name) from None
     _opened[:] = [opened]
-    return Opening(opened.copy.size, opened.photo.suffix, opened.copy, opened.warnings)
+    return Opening(
+        opened.copy.size,
+        opened.photo.suffix,
+        opened.copy,
+        tuple(opened.warnings),
+        opened.kind,
+        opened.stays,
+        opened.job.wishes.hints,
+    )
 
 
-def finish(job: Job, results: "list[tuple[Target, np.ndarray]]") -> Outcome:
+def finish(job: Job, results: "list[tuple[Target, np.ndarray | None]]") -> Outcome:
     """Write results of the photograph that `open_one` opened, see `Worker.finish`.
 
     Raises:
@@ -390,11 +402,13 @@ def view_one(job: Job) -> "tuple[Opening, View]":
     Raises:
         ColouriserError: it cannot be read.
     """
-    from .photo import view
+    from .photo import read_picture, view
+    from .worker import from_source
 
     opening = open_one(job)
     try:
-        return opening, view(_opened[0].photo)
+        picture = from_source(read_picture, job) if opening.stays else None
+        return opening, view(_opened[0].photo, picture)
     finally:
         _opened.clear()
 

@@ -1,29 +1,51 @@
-"""Which files: photographs in folders and zip archives, and the names of their results."""
+"""Which files: photographs in folders and zip archives, their sidecars, and the names of results.
+
+Folders, archives and buckets share one rule, `sort_out`. A file with a photograph's ending is one,
+and reading it will tell if it is not; of others the first bytes decide, where they can be had.
+"""
 
 import os
 import re
+import struct
+import time
+import unicodedata
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from . import sidecars
+from .debris import PLACEHOLDER, PassedOver, debris
 from .errors import ColouriserError, PhotoError
 from .job import Source
 from .photo import result_name, suffixes
+from .photo.kinds import HEAD, kind_of
 
 MAX_PHOTOS = 500  # at once, on the page
 MAX_FILE_BYTES = 200_000_000  # of one photograph in an archive, unpacked
 MAX_STEM_BYTES = 180  # of a result's name without its suffix, in file systems that allow 255
+MAX_NAME_BYTES = 255  # of a name in most file systems
+MAX_FOLDERS = 16  # around a photograph in an archive, of those that come back
+MAX_HEADS = 10_000  # files of an archive whose endings say nothing, and whose first bytes are read
+ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
+UTF_8_FLAG, UNICODE_NAME = 0x800, 0x7075  # of names in zip archives
+LETTERS_OF_CP437 = frozenset([*range(0x80, 0x9B), *range(0xA0, 0xA6), 0xE1])  # beyond ASCII
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A photograph in a file, or in a zip archive."""
+    """A photograph, or a sidecar, in a file or in a zip archive."""
 
-    name: str  # of the photograph, without folders
+    name: str  # what messages call it; in an archive with its folders
     file: Path  # it, or the archive
     member: zipfile.ZipInfo | None = None  # which one of the archive's
+    sidecars: tuple[Source, ...] = ()
 
     @property
     def source(self) -> Source:
@@ -34,6 +56,16 @@ class Entry:
     def nbytes(self) -> int:
         """Bytes that will be read."""
         return self.member.file_size if self.member else self.file.stat().st_size
+
+    @property
+    def modified(self) -> int | None:
+        """When it was last written, nanoseconds since 1970."""
+        if self.member is None:
+            return self.file.stat().st_mtime_ns
+        try:
+            return int(time.mktime((*self.member.date_time, 0, 0, -1))) * 10**9
+        except (OverflowError, ValueError):
+            return None
 
     def open(self) -> BinaryIO:
         """Open it for reading. Nothing is unpacked to disk.
@@ -59,19 +91,59 @@ class Entry:
             ) from error
 
 
-def photographs(files: Iterable[Path]) -> tuple[list[Entry], list[str]]:
-    """The photographs in files, some of which may be zip archives, and the names of what was passed
-    over in archives: files that have no photograph's name.
+def sort_out(
+    names: Iterable[str], head: Callable[[str], bytes | None], passed: PassedOver, place: str = ""
+) -> dict[str, list[str]]:
+    """Which files are photographs: the name of each, and those of its sidecars.
+
+    Args:
+        names: of the files below one folder, with slashes.
+        head: a file's first bytes; None where they cannot be had, and its ending decides.
+        passed: is told of the rest.
+        place: what stands before the names of what is told.
+    """
+    endings, found, notes = suffixes(), list[str](), list[str]()
+    for name in names:
+        path = PurePosixPath(name)
+        suffix = path.suffix.lower()
+        away = PLACEHOLDER.fullmatch(path.name)
+        if away and PurePosixPath(away[1]).suffix.lower() in endings:
+            passed.unread.append(_not_here().of(f"{place}{path.with_name(away[1])}"))
+        elif kind := debris(name):
+            passed.counts[kind] += 1
+        elif suffix in endings:
+            found.append(name)
+        elif suffix in sidecars.ENDINGS:
+            notes.append(name)
+        elif (other := kind_of(suffix, head(name))) is True:
+            found.append(name)
+        elif other and not other.counted:
+            passed.unread.append(other.refusal().of(f"{place}{name}"))
+        else:
+            passed.counts[other.counted if other else "other"] += 1
+    owned = sidecars.owners(found, notes)
+    of_photographs = {note for each in owned.values() for note in each}
+    passed.counts.update("other" for note in notes if note not in of_photographs)
+    return {name: owned.get(name, []) for name in found}
+
+
+def _not_here() -> PhotoError:
+    return PhotoError("not_here", "a place-holder of iCloud; download the photograph first")
+
+
+def photographs(files: Iterable[Path]) -> tuple[list[Entry], PassedOver]:
+    """The photographs in files, some of which may be zip archives, and what was passed over in
+    archives.
 
     Raises:
         PhotoError: an archive is damaged, or there are more than 500 photographs.
     """
-    found, passed = list[Entry](), list[str]()
+    found, passed = list[Entry](), PassedOver()
     for file in files:
-        if file.suffix.lower() == ".zip" and zipfile.is_zipfile(file):
-            entries, others = _in_archive(file)
+        if is_archive(file):
+            entries, others = in_archive(file)
             found += entries
-            passed += others
+            passed.add(others)
         else:
             found.append(Entry(file.name, file))
         if len(found) > MAX_PHOTOS:
@@ -81,46 +153,141 @@ def photographs(files: Iterable[Path]) -> tuple[list[Entry], list[str]]:
     return found, passed
 
 
-def _in_archive(file: Path) -> tuple[list[Entry], list[str]]:
+def is_archive(file: Path) -> bool:
+    """Whether a file is a zip archive, whatever its name; False if it cannot be read."""
+    try:
+        if not file.is_file():
+            return False
+        looks_so = file.suffix.lower() == ".zip" or _head(file)[:4] in ZIP_STARTS
+        return looks_so and zipfile.is_zipfile(file)
+    except OSError:
+        return False
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(HEAD)
+
+
+def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
+    """The photographs in a zip archive, and what was passed over in it.
+
+    Raises:
+        PhotoError: it is damaged.
+    """
+    members, passed, used = dict[str, zipfile.ZipInfo](), PassedOver(), dict[str, int]()
+    looked_into = count()
     try:
         with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+            for info, name in zip(infos, _member_names(infos), strict=True):
+                if name := _inside(name):
+                    members[unused_name(name, used)] = info
+
+            def head(name: str) -> bytes | None:
+                if not members[name].file_size:
+                    return b""
+                if next(looked_into) >= MAX_HEADS:
+                    return None
+                try:
+                    with archive.open(members[name]) as opened:
+                        return opened.read(HEAD)
+                except Exception:  # locked, or damaged, of which opening it says more
+                    return None
+
+            found = sort_out(members, head, passed)
     except Exception as error:  # zipfile raises anything on damaged files
         raise PhotoError("damaged_archive", "damaged archive; zip it again").of(
             file.name
         ) from error
-    endings, entries, passed = suffixes(), list[Entry](), list[str]()
-    for member in members:
-        name = re.split(r"[/\\]", member.filename)[-1]  # some programs write backslashes
-        if not name or name.startswith("."):  # a folder, or ._photo.jpg of macOS
+    entry = {name: Entry(name, file, member) for name, member in members.items()}
+    return [
+        replace(entry[name], sidecars=tuple(entry[note] for note in notes))
+        for name, notes in found.items()
+    ], passed
+
+
+def _member_names(infos: list[zipfile.ZipInfo]) -> list[str]:
+    """Names in a zip archive. Those that no flag says to be UTF-8 were written in the alphabet of
+    one system, which zipfile takes for that of DOS."""
+    raw = [info.orig_filename.encode("cp437", "replace") for info in infos]
+    plain = [name for info, name in zip(infos, raw, strict=True) if not info.flag_bits & UTF_8_FLAG]
+    alphabet = _alphabet(b"\n".join(plain))
+    return [
+        info.orig_filename
+        if info.flag_bits & UTF_8_FLAG
+        else _unicode_name(info, name) or name.decode(alphabet, "replace")
+        for info, name in zip(infos, raw, strict=True)
+    ]
+
+
+def _alphabet(names: bytes) -> str:
+    """UTF-8 if it can be; Shift-JIS if there are bytes that are no letters in that of DOS."""
+    for alphabet in ("utf-8", "cp932"):
+        try:
+            text = names.decode(alphabet)
+        except UnicodeDecodeError:
             continue
-        if Path(name).suffix.lower() in endings:
-            entries.append(Entry(name, file, member))
-        else:
-            passed.append(name)
-    return entries, passed
+        european = {byte for byte in names if byte > 0x7F} <= LETTERS_OF_CP437
+        half_wide = re.search("[\uff61-\uff9f]", text)
+        if alphabet == "utf-8" or not (european or half_wide):
+            return alphabet
+    boxes = re.search("[\u2500-\u259f]", names.decode("cp437"))
+    return "cp850" if boxes else "cp437"  # Western Europe's, which has more letters
+
+
+def _unicode_name(info: zipfile.ZipInfo, raw: bytes) -> str:
+    """The name in UTF-8 that Info-ZIP writes beside another; "" if there is none."""
+    place, extra = 0, info.extra
+    while place + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, place)
+        if kind == UNICODE_NAME and extra[place + 5 : place + 9] == struct.pack(
+            "<I", zlib.crc32(raw)
+        ):
+            return extra[place + 9 : place + 4 + size].decode("utf-8", "ignore")
+        place += 4 + size
+    return ""
+
+
+def _inside(name: str) -> str:
+    """A name in an archive without what leads out of a folder; "" for none."""
+    parts = re.split(r"[/\\]", name.replace("\0", ""))  # some programs write backslashes
+    parts = [part for part in parts if part not in ("", ".", "..") and not part.endswith(":")]
+    return "/".join(parts[-MAX_FOLDERS - 1 :])
 
 
 def short_stem(name: str) -> str:
-    """A file name without its suffix, short enough to be added to."""
+    """A file name without folders and suffix, short enough to be added to."""
     stem = Path(name).stem.encode("utf-8", "replace")
     return stem[:MAX_STEM_BYTES].decode("utf-8", "ignore")
 
 
-def unused(name: str, used: set[str]) -> str:
-    """A name, or one with a number added if it has been used; it is used from now on."""
-    path, number, free = Path(name), 2, name
-    while free.lower() in used:  # some file systems know no case
-        free, number = f"{path.stem}-{number}{path.suffix}", number + 1
-    used.add(free.lower())
+def folded(name: str) -> str:
+    """A name as those file systems see it that know no case, or no difference between é and é."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def unused_name(name: str, used: dict[str, int]) -> str:
+    """A name, or one with a number added if it has been used; it is used from now on.
+
+    Args:
+        used: names, `folded`, and the last number of each.
+    """
+    path, key, free = PurePosixPath(name), folded(name), name
+    while folded(free) in used:
+        used[key] += 1
+        free = str(path.with_name(f"{path.stem}-{used[key]}{path.suffix}"))
+    used[folded(free)] = 1
     return free
 
 
-def pack(files: Iterable[Path], target: Path) -> None:
-    """Write files into a zip archive, under their names."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # photographs are dense
-        for file in files:
-            archive.write(file, file.name)
+def pack(folder: Path, target: Path) -> None:
+    """Write the files in a folder into a zip archive, under their names below it."""
+    # Photographs are dense; and a zip knows no year before 1980, so it has the nearest.
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder))
 
 
 def target_name(name: str, format: str = "original") -> str:
@@ -131,65 +298,153 @@ def target_name(name: str, format: str = "original") -> str:
     return result_name(name)
 
 
-def plan(
-    photos: Iterable[Path], output: Path, format: str = "original"
-) -> tuple[dict[Path, Path], list[ColouriserError]]:
-    """Which result is written from which photograph (target -> source), and what is wrong with the
-    rest.
+def claim_name(target: str, source: str, taken: dict[str, str]) -> PhotoError | None:
+    """Take a name for a result; or what is wrong with it.
 
     Args:
-        photos: photographs, and folders that are searched for them.
+        target: the name, with folders.
+        source: of the photograph.
+        taken: names that have been taken, `folded`, and the photographs that took them.
+    """
+    size = len(os.fsencode(PurePosixPath(target).name))
+    if size > MAX_NAME_BYTES:
+        return PhotoError(
+            "name_too_long",
+            "its result's name would have {size} bytes, where disks allow {most}; rename it",
+            size=size,
+            most=MAX_NAME_BYTES,
+        )
+    other = taken.setdefault(folded(target), source)
+    if other != source:
+        return PhotoError(
+            "same_name",
+            "{other} would get the same name, or one that many disks take for the same; rename "
+            "one, or use another output folder",
+            other=other,
+        )
+    return None
+
+
+def plan(
+    photos: Iterable[Path], output: Path, format: str = "original"
+) -> tuple[dict[Path, Entry], list[ColouriserError], PassedOver]:
+    """Which result is written from which photograph (target -> it), what is wrong with others, and
+    what was passed over.
+
+    Args:
+        photos: photographs; folders that are searched for them; and zip archives.
         output: folder for the results; inside a searched folder it is passed over.
         format: of the results, see `Options`.
     """
-    jobs, problems = dict[Path, Path](), list[ColouriserError]()
+    jobs, problems, taken = dict[Path, Entry](), list[ColouriserError](), dict[str, str]()
+    photos, passed = list(photos), PassedOver()
+    beside = _beside(given for given in photos if not os.path.isdir(given))
     for given in photos:
-        sources = [given]
-        if os.path.isdir(given):
-            sources, unreadable = search(given, output)
-            problems += unreadable
-            if not sources and not unreadable:
-                problems.append(
-                    PhotoError("empty_folder", "no photographs in this folder; check the name").of(
-                        str(given)
-                    )
-                )
-        for source in sources:
-            target = output / (source.relative_to(given) if source != given else source.name)
-            target = target.with_name(target_name(target.name, format))
-            if os.path.realpath(target) == os.path.realpath(source):
+        entries, wrong = _entries(given, output, passed, beside)
+        problems += wrong
+        for name, entry in entries.items():
+            path = output / name
+            target = path.with_name(target_name(path.name, format))
+            if os.path.realpath(target) == os.path.realpath(entry.file):
                 problems.append(
                     PhotoError(
                         "same_file", "would be overwritten; choose another output folder"
-                    ).of(str(source))
+                    ).of(entry.name)
                 )
-            elif jobs.setdefault(target, source) != source:
-                problems.append(
-                    PhotoError(
-                        "same_name",
-                        "{other} has the same name; use another output folder",
-                        other=jobs[target],
-                    ).of(str(source))
-                )
-    return jobs, problems
+            elif problem := claim_name(target.as_posix(), entry.name, taken):
+                problems.append(problem.of(entry.name))
+            else:
+                jobs[target] = entry
+    return jobs, problems, passed
 
 
-def search(folder: Path, output: Path | None) -> tuple[list[Path], list[ColouriserError]]:
-    """Photographs in a folder, but for those in an output folder inside it; and the folders in it
-    that cannot be read."""
-    endings, problems = suffixes(), list[ColouriserError]()
+def _entries(
+    given: Path, output: Path, passed: PassedOver, beside: dict[Path, tuple[Source, ...]]
+) -> tuple[dict[str, Entry], list[ColouriserError]]:
+    """The photographs of one argument, by the names of their results; and what is wrong."""
+    if is_archive(given):
+        try:
+            entries, others = in_archive(given)
+        except PhotoError as error:
+            return {}, [error.of(str(given))]
+        for unread in others.unread:
+            unread.of(f"{given}/{unread.about}")
+        passed.add(others)
+        found = {entry.name: replace(entry, name=f"{given}/{entry.name}") for entry in entries}
+        return found, [] if found else [_empty().of(str(given))]
+    if not os.path.isdir(given):
+        return {given.name: Entry(str(given), given, sidecars=beside.get(given, ()))}, []
+    names, problems = search(given, output, passed)
+    if not names and not problems:
+        problems.append(_empty().of(str(given)))
+    return {
+        name: Entry(str(given / name), given / name, sidecars=_paths(given, notes))
+        for name, notes in names.items()
+    }, problems
+
+
+def _empty() -> PhotoError:
+    return PhotoError("empty_folder", "no photographs in this folder; check the name")
+
+
+def _beside(files: Iterable[Path]) -> dict[Path, tuple[Source, ...]]:
+    """The sidecars of files."""
+    found, folders = dict[Path, tuple[Source, ...]](), defaultdict[Path, list[str]](list)
+    for file in files:
+        folders[file.parent].append(file.name)
+    for folder, names in folders.items():
+        with suppress(OSError):
+            notes = [n for n in os.listdir(folder) if n.lower().endswith(sidecars.ENDINGS)]
+            for name, own in sidecars.owners(names, notes).items():
+                found[folder / name] = _paths(folder, own)
+    return found
+
+
+def _paths(folder: Path, names: list[str]) -> tuple[Source, ...]:
+    return tuple(folder / name for name in sorted(names))
+
+
+def search(
+    folder: Path, output: Path | None, passed: PassedOver
+) -> tuple[dict[str, list[str]], list[ColouriserError]]:
+    """Photographs in a folder, but for those in an output folder inside it, see `sort_out`; and the
+    folders in it that cannot be read.
+
+    Links to files are followed; those to folders are named, since they may lead anywhere.
+    """
+    problems, inside = list[ColouriserError](), ""
+    if output is not None:
+        inside = os.path.relpath(os.path.realpath(output), os.path.realpath(folder))
 
     def unreadable(error: OSError) -> None:
+        if debris(os.path.relpath(error.filename, folder).replace(os.sep, "/")):
+            passed.counts["system"] += 1
+            return
         problems.append(
             PhotoError(
                 "folder_not_permitted", "you may not read this folder; change its permissions"
             ).of(str(error.filename))
         )
 
-    found = [Path(top, f) for top, _, files in os.walk(folder, onerror=unreadable) for f in files]
-    found = [path for path in found if path.suffix.lower() in endings]
-    if output is not None:
-        inside = os.path.relpath(os.path.realpath(output), os.path.realpath(folder))
-        if inside != "." and not inside.startswith(".."):
-            found = [path for path in found if not path.is_relative_to(folder / inside)]
-    return sorted(found), problems
+    names = list[str]()
+    for top, folders, files in os.walk(folder, onerror=unreadable):
+        below = "" if (at := os.path.relpath(top, folder)) == "." else f"{at}/".replace(os.sep, "/")
+        names += (below + file for file in files)
+        for each in folders:
+            if os.path.islink(os.path.join(top, each)) and not debris(below + each):
+                passed.unread.append(_link().of(os.path.join(top, each)))
+        folders[:] = [each for each in folders if below + each != inside.replace(os.sep, "/")]
+    head = partial(_head_below, folder)
+    return sort_out(sorted(names), head, passed, f"{folder}/"), problems
+
+
+def _link() -> PhotoError:
+    return PhotoError("link_to_folder", "a link to a folder; give that folder itself")
+
+
+def _head_below(folder: Path, name: str) -> bytes:
+    path = folder / name
+    try:
+        return _head(path) if path.is_file() else b""  # opening a pipe would wait for ever
+    except OSError:
+        return b""

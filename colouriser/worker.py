@@ -8,28 +8,51 @@ becomes that one photograph's outcome.
 
 import logging
 import math
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from . import guide
+from . import guide, sidecars
 from .errors import ColouriserError, PhotoError, reason
 from .files import write_atomically
 from .hints import Hint
-from .job import Job, Outcome, Target, too_much
+from .job import Job, Outcome, Source, Target, source_time, too_much
 from .options import Wishes
-from .photo import Photo, encode, mark, not_written, read, read_picture, to_colour
+from .photo import (
+    Kind,
+    Photo,
+    encode,
+    inverted,
+    kind_of,
+    mark,
+    not_written,
+    read,
+    read_picture,
+    stored_orientation,
+    tints,
+    working_luma,
+)
 from .pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy, reference_copy
 from .pipeline import working_copy as copy_of
 
 GROUP = 4  # photographs: the network takes a fifth less time for each; more of them save no more
+SAID = {
+    Kind.COLOUR: "%s: is in colour already, and stays as it is; `recolour` colours it anew",
+    Kind.TINTED: "%s: has tints that were painted on, which are lost; `keep_tints` keeps them",
+    Kind.NEGATIVE: "%s: looks like a negative, and is coloured as it is; `invert` turns it first",
+}
 GROUP_PIXELS = 24_000_000  # that wait for the network; with more it is asked without others
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,8 +62,14 @@ class Opened:
     job: Job
     photo: Photo
     copy: WorkingCopy
+    kind: Kind = Kind.GREY  # what its colours are
     seconds: float = 0.0
-    warnings: tuple[str, ...] = field(default=())
+    warnings: list[str] = field(default_factory=list)  # what the network has to say is added
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is in colour already, and the result is a copy of it."""
+        return self.kind is Kind.COLOUR and not self.job.options.recolour
 
 
 class Worker:
@@ -90,13 +119,13 @@ class Worker:
             try:
                 if isinstance(results, Exception):
                     raise results
-                targets = [job.target, *job.variants]
+                targets = [job.target] if one.stays else [job.target, *job.variants]
                 chosen = [(t, r) for t, r in zip(targets, results, strict=True) if t is not None]
                 outcome = self.finish(one, chosen)
                 outcomes.append(replace(outcome, seconds=outcome.seconds + share))
             except Exception as error:
                 failed = explained(error, job.name)
-                outcomes.append(Outcome(warnings=one.warnings, error=failed))
+                outcomes.append(Outcome(warnings=tuple(one.warnings), error=failed))
         return outcomes
 
     def open(self, job: Job) -> Opened:
@@ -105,34 +134,48 @@ class Worker:
         Raises:
             ColouriserError, OSError: it cannot be read.
         """
-        started = time.monotonic()
+        started, options = time.monotonic(), job.options
         with _warnings() as warnings:
-            if isinstance(job.source, Path):
-                photo = read(job.source, job.name)
-            else:
-                with job.source.open() as file:
-                    photo = read(file, job.name)
-        copy = copy_of(photo.luma, job.options.detail)
-        return Opened(job, photo, copy, time.monotonic() - started, tuple(warnings))
+            photo = from_source(read, job)
+            if options.invert:
+                photo = inverted(photo)
+            kind = kind_of(photo.own)
+            asked_for = {Kind.COLOUR: options.recolour, Kind.TINTED: options.keep_tints}
+            if kind is Kind.COLOUR and not options.recolour:
+                warnings.clear()  # they are about how a result is made
+            if kind in SAID and not asked_for.get(kind):
+                log.warning(SAID[kind], job.name)
+            if kind is Kind.TINTED and options.keep_tints and photo.own is not None:
+                found = tuple(Hint(x, y, rgb) for x, y, rgb in tints(photo.own, photo.luma.size))
+                job = replace(job, wishes=replace(job.wishes, hints=(*found, *job.wishes.hints)))
+        copy = copy_of(photo.luma, options.detail)
+        return Opened(job, photo, copy, kind, time.monotonic() - started, warnings)
 
-    def predict(self, opened: Sequence[Opened]) -> list[list[np.ndarray] | Exception]:
+    def predict(self, opened: Sequence[Opened]) -> list[list[np.ndarray | None] | Exception]:
         """Ask the network.
 
         Returns:
             For each photograph, coefficients of the job's target and of its variants, or why there
-            are none.
+            are none; None for one that stays as it is.
         """
-        plain = [one for one in opened if one.job.wishes == Wishes()]
+        plain = [one for one in opened if one.job.wishes == Wishes() and not one.stays]
         together = dict[int, Prediction | Exception]()
         try:
             predictions = self._network.predict_copies([one.copy for one in plain])
             together = {id(one): p for one, p in zip(plain, predictions, strict=True)}
         except Exception:  # one of them, or together they are too many: each alone
             pass
-        found = list[list[np.ndarray] | Exception]()
+        found = list[list[np.ndarray | None] | Exception]()
         for one in opened:
+            if one.stays:
+                found.append([None])
+                continue
             try:
-                prediction = together.get(id(one)) or self._predict(one)
+                prediction = together.get(id(one))
+                if prediction is None:
+                    with _warnings() as warnings:
+                        prediction = self._predict(one)
+                    one.warnings.extend(f"{one.job.name}: {warning}" for warning in warnings)
                 if isinstance(prediction, Exception):
                     raise prediction
                 variants = list[Prediction]()
@@ -157,30 +200,39 @@ class Worker:
         assert self.colouriser, "this worker has no network"
         return self.colouriser
 
-    def finish(self, opened: Opened, results: Sequence[tuple[Target, np.ndarray]]) -> Outcome:
+    def finish(
+        self, opened: Opened, results: Sequence[tuple[Target, np.ndarray | None]]
+    ) -> Outcome:
         """Render a photograph in each of some colourings, and write the results.
 
         Args:
             opened: from `open`.
-            results: where each goes, and the coefficients of its `Prediction`. The first is written
-                last: once it is there, all are.
+            results: where each goes, and the coefficients of its `Prediction`, which a photograph
+                that stays as it is does without. The first is written last: once it is there, all
+                are. Each has the photograph's own time, which is often the only date of a scan.
 
         Raises:
             ColouriserError: a result cannot be written.
         """
-        started, options, nbytes = time.monotonic(), opened.job.options, 0
+        started, job, nbytes = time.monotonic(), opened.job, 0
+        options, modified = job.options, source_time(job.source)
         # Marked, its luma will not be the same.
         photo = replace(opened.photo, jpeg=None) if options.mark else opened.photo
         with _warnings() as warnings:
+            for sidecar in job.sidecars:
+                _copy_sidecar(sidecar, job, photo, results[0][0])
             for target, coefficients in reversed(results):
-                luma = to_colour(photo, target.name)
-                image = guide.merge(
-                    luma, torch.from_numpy(coefficients), options.vividness, options.temperature
-                )
-                if options.mark:
-                    image = mark(image)
-                data = encode(image, target.name, photo, options.keep_position)
-                _write(target, data)
+                if coefficients is None:
+                    data = _copy(opened, target.name)
+                else:
+                    luma = working_luma(photo, target.name)
+                    image = guide.render_bands(
+                        luma, torch.from_numpy(coefficients), options.vividness, options.temperature
+                    )
+                    if options.mark:
+                        image = mark(image)
+                    data = encode(image, target.name, photo, options.keep_position)
+                _write(target, data, modified)
                 nbytes = len(data)
         return Outcome(
             files=tuple(target.name for target, _ in results),
@@ -188,7 +240,47 @@ class Worker:
             nbytes=nbytes,
             seconds=opened.seconds + time.monotonic() - started,
             warnings=(*opened.warnings, *warnings),
+            in_colour=opened.stays,
         )
+
+
+def from_source(function: Callable[[Any, str], T], job: Job) -> T:
+    """What a function of a file and its name gives for a job's."""
+    if isinstance(job.source, Path):
+        return function(job.source, job.name)
+    with job.source.open() as file:
+        return function(file, job.name)
+
+
+def _copy(opened: Opened, name: str) -> bytes | memoryview:
+    """The file of a photograph that stays as it is; in another format, if its result has one."""
+    job = opened.job
+    source = job.source.name if isinstance(job.source, Path) else job.name
+    if Path(source).suffix.lower() == Path(name).suffix.lower():
+        if isinstance(job.source, Path):
+            return job.source.read_bytes()
+        with job.source.open() as file:
+            return file.read()
+    photo = replace(opened.photo, jpeg=None, deep=None)
+    return encode(from_source(read_picture, job), name, photo, job.options.keep_position)
+
+
+def _copy_sidecar(sidecar: Source, job: Job, photo: Photo, result: Target) -> None:
+    """Copy what somebody wrote about a photograph beside its result; or warn why not."""
+    photograph, name = (PurePosixPath(source.name).name for source in (job.source, sidecar))
+    target = result.with_name(sidecars.copy_name(photograph, name, result.name))
+    if isinstance(target, Path) and isinstance(job.source, Path) and os.path.exists(target):
+        own_folder = os.path.samefile(target.parent, job.source.parent)
+        if own_folder:  # it may be another photograph's
+            return
+    turned = stored_orientation(photo, result.name)
+    try:
+        with sidecar.open("rb") if isinstance(sidecar, Path) else sidecar.open() as file:
+            data = file.read(sidecars.MAX_BYTES + 1)
+        data = sidecars.edited(name, data, job.options.keep_position, turned)
+        _write(target, data, source_time(sidecar))
+    except (ColouriserError, OSError, ValueError) as error:
+        log.warning("%s: %s, beside it, is not copied (%s)", job.name, name, reason(error))
 
 
 def explained(error: Exception, name: str) -> ColouriserError:
@@ -205,10 +297,10 @@ def _reference(file: Path, detail: int) -> ReferenceCopy:
     return reference_copy(read_picture(file), detail)
 
 
-def _write(target: Target, data: bytes | memoryview) -> None:
+def _write(target: Target, data: bytes | memoryview, modified: int | None) -> None:
     try:
         if isinstance(target, Path):
-            write_atomically(target, lambda file: file.write(data))
+            write_atomically(target, lambda file: file.write(data), modified)
         else:
             target.write(data)
     except MemoryError:

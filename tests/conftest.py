@@ -37,7 +37,15 @@ def colouriser() -> Colouriser:
 
 @pytest.fixture(scope="session")
 def cat() -> Image.Image:
-    """A colour photograph, RGB, 451 × 300."""
+    """A toned photograph, RGB, 451 × 300."""
+    luma = Image.fromarray(data.chelsea()).convert("L")
+    tone = [luma.point([round(value * share) for value in range(256)]) for share in (1, 0.9, 0.75)]
+    return Image.merge("RGB", tone)
+
+
+@pytest.fixture(scope="session")
+def colour_cat() -> Image.Image:
+    """The same photograph in its own colours."""
     return Image.fromarray(data.chelsea())
 
 

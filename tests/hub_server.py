@@ -153,7 +153,8 @@ def _app(hub: Hub) -> FastAPI:
             "tags": {},
             "pulls": {},
             "variables": {},
-            "hardware": "cpu-basic",
+            "hardware": body.get("hardware") or "cpu-basic",
+            "created_on": body.get("hardware"),
         }
         hub.save(kind, name, state)
         return {"url": url, "name": name}

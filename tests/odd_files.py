@@ -27,6 +27,13 @@ class Odd:
     def nbytes(self) -> int:
         return self.path.stat().st_size
 
+    @property
+    def modified(self) -> int:
+        return self.path.stat().st_mtime_ns
+
+    def with_name(self, name: str) -> "Odd":
+        return Odd(self.path.with_name(name), self.happens)
+
     def open(self) -> BinaryIO:
         self.happen()
         return self.path.open("rb")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,27 @@ def test_output_around_and_inside_the_input(scans: Path) -> None:
     assert inside.stderr.splitlines()[-1] == "3 coloured, 0 skipped, 0 failed"
     again = colour(scans, "-o", scans / "coloured")  # does not take its own results for input
     assert again.stderr.splitlines()[-1] == "0 coloured, 3 skipped, 0 failed"
+
+
+def test_a_zip_archive_is_searched_like_a_folder(
+    scans: Path, cat: Image.Image, tmp_path: Path
+) -> None:
+    (scans / "one.jpg.json").write_text('{"description": "a cat"}')
+    (scans / "._one.jpg").write_bytes(b"\0\5\x16\7")
+    (scans / "scan.psd").write_bytes(b"8BPS\0\1")
+    with zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
+        for file in files(scans):
+            archive.write(scans / file, file)
+    outputs = dict[str, set[str]]()
+    for given in (scans, tmp_path / "album.zip"):
+        result = colour(given, "-o", tmp_path / f"of-{given.name}", "--format", "png")
+        lines = result.stderr.splitlines()
+        assert "passed over: hidden files: 1; other files: 1" in lines
+        assert any(line.startswith(f"passed over: {given}/scan.psd: a document") for line in lines)
+        assert lines[-1] == "3 coloured, 0 skipped, 1 failed"
+        outputs[given.name] = files(tmp_path / f"of-{given.name}")
+    expected = {"one.jpg.png", "one.jpg.png.json", "1938/two.PNG", "1938/three.gif.png"}
+    assert outputs == {"scans": expected, "album.zip": expected}
 
 
 def test_odd_files_do_not_stop_the_rest(scans: Path, cat: Image.Image, tmp_path: Path) -> None:

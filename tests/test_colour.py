@@ -26,7 +26,7 @@ def test_chroma_is_jpegs(cat: Image.Image) -> None:
 
 def test_round_trip(cat: Image.Image) -> None:
     rgb = to_tensor(cat)
-    assert torch.allclose(colour.merge(*colour.split(rgb)), rgb, atol=1e-5)
+    assert torch.allclose(colour.to_rgb(*colour.split(rgb)), rgb, atol=1e-5)
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.5, 5.0])
@@ -35,7 +35,7 @@ def test_merge_keeps_luma_and_stays_in_gamut(strength: float) -> None:
     luma = torch.rand(4, 1, 50, 50)
     luma[0, 0, :2] = torch.tensor([[0.0], [1.0]])  # black and white have no colour at all
     chroma = (torch.rand(4, 2, 50, 50) - 0.5) * strength
-    rgb = colour.merge(luma, chroma)
+    rgb = colour.to_rgb(luma, chroma)
     assert rgb.min() >= -1e-6
     assert rgb.max() <= 1 + 1e-6
     kept, small = colour.split(rgb)
@@ -48,9 +48,9 @@ def test_merge_keeps_luma_and_stays_in_gamut(strength: float) -> None:
 
 def test_merge_changes_no_colour_that_fits(cat: Image.Image) -> None:
     luma, chroma = colour.split(to_tensor(cat))
-    assert torch.allclose(colour.split(colour.merge(luma, chroma))[1], chroma, atol=1e-5)
+    assert torch.allclose(colour.split(colour.to_rgb(luma, chroma))[1], chroma, atol=1e-5)
 
 
 def test_no_chroma_is_grey() -> None:
     luma = torch.rand(1, 1, 8, 8)
-    assert torch.equal(colour.merge(luma, torch.zeros(1, 2, 8, 8)), luma.expand(1, 3, 8, 8))
+    assert torch.equal(colour.to_rgb(luma, torch.zeros(1, 2, 8, 8)), luma.expand(1, 3, 8, 8))

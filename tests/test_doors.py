@@ -16,8 +16,8 @@ from PIL import Image
 
 from colouriser import Colouriser
 from colouriser.archive import archive
+from colouriser.follow import ModelFollower
 from colouriser.job import Job
-from colouriser.live import Live
 from colouriser.page import build, launch
 from colouriser.sources import target_name
 from colouriser.worker import Worker
@@ -90,7 +90,7 @@ def test_an_archive(photographs: list[Path], expected: Results, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def demo(cat: Image.Image) -> Iterator[gr.Blocks]:
-    demo = build(Live(None, cat))
+    demo = build(ModelFollower(None, cat))
     launch(demo, prevent_thread_lock=True, quiet=True)
     yield demo
     demo.close()

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from colouriser import Generator, GeneratorConfig, ModelError, colour
+from colouriser import Generator, GeneratorConfig, ModelError, SettingError, colour
 from colouriser.encoder import ENCODERS, Attention
+from colouriser.generator import for_inference, has_bfloat16
 
 SMALL = (16, 16, 8, 8)
 
@@ -131,3 +132,20 @@ def test_attention_begins_without_effect_and_sees_far() -> None:
     changed[..., 0, 0] += 1
     with torch.inference_mode():
         assert (attention(changed) - attention(x))[..., 5, 8].abs().max() > 0
+
+
+@pytest.mark.parametrize(("value", "dtype"), [("0", torch.float32), ("1", torch.bfloat16)])
+def test_bfloat16_can_be_chosen(
+    value: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLOURISER_BFLOAT16", value)
+    generator = for_inference(Generator(GeneratorConfig(decoder=SMALL)), torch.device("cpu"))
+    assert generator.head.weight.dtype is dtype
+    painting = generator(torch.rand(1, 1, 64, 64))
+    assert painting.chroma.dtype is torch.float32
+
+
+def test_a_bad_choice_of_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLOURISER_BFLOAT16", "yes")
+    with pytest.raises(SettingError, match="COLOURISER_BFLOAT16 must be 0 or 1, not 'yes'"):
+        has_bfloat16("cpu")

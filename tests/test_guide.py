@@ -10,7 +10,7 @@ from colouriser import guide
 
 def merged(luma: np.ndarray, coefficients: torch.Tensor) -> np.ndarray:
     """Chroma (Cb) of the merged photograph, of 255."""
-    image = guide.merge(Image.fromarray(luma), coefficients)
+    image = guide.render_bands(Image.fromarray(luma), coefficients)
     return np.asarray(image.convert("YCbCr"))[..., 1].astype(float) - 128
 
 

@@ -18,7 +18,15 @@ from colouriser import (
     ModelError,
     SettingError,
 )
-from colouriser.hints import MOST, draw, hints_from, obey, patches, read_hints, suggest
+from colouriser.hints import (
+    MAX_HINTS,
+    enforce_hints,
+    hints_from,
+    patches,
+    rasterise,
+    read_hints,
+    suggest,
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +98,7 @@ def test_many_hints_are_all_obeyed() -> None:
     colours = torch.rand(len(places), 3).mul(255).round().int().tolist()
     hints = [Hint(x, y, tuple(c), 1.0) for (x, y), c in zip(places, colours, strict=True)]
     found = patches(hints, (300, 200), (300, 200))
-    moved = obey(luma, chroma, found)
+    moved = enforce_hints(luma, chroma, found)
     assert moved.isfinite().all()
     assert moved.abs().max() <= 0.61  # no colour is bolder than all hints
     for hint, (x, y) in zip(hints, places, strict=True):
@@ -119,7 +127,7 @@ def test_patches_lie_inside(radius: float | None) -> None:
         (patch,) = patches([Hint(x, y, "red", radius)], size, small)
         assert 0 <= patch.rows.start < patch.rows.stop <= 200
         assert 0 <= patch.columns.start < patch.columns.stop <= 300
-        drawn = draw([patch], small)
+        drawn = rasterise([patch], small)
         assert drawn.shape == (1, 3, 200, 300)
         assert 1 <= drawn[0, 2].sum() <= 81
 
@@ -152,8 +160,8 @@ def test_hints_outside_and_too_many(hinted: Colouriser) -> None:
     for x, y in ((-1, 5), (300, 5), (5, 200), (5, 1e5)):
         with pytest.raises(HintError, match="outside of the photograph of 300 × 200 pixels"):
             hinted.colourise(scene(), hints=[Hint(x, y, "red")])
-    with pytest.raises(HintError, match=f"{MOST + 1} hints are more than {MOST}"):
-        hinted.colourise(scene(), hints=[Hint(1, 1, "red")] * (MOST + 1))
+    with pytest.raises(HintError, match=f"{MAX_HINTS + 1} hints are more than {MAX_HINTS}"):
+        hinted.colourise(scene(), hints=[Hint(1, 1, "red")] * (MAX_HINTS + 1))
 
 
 def test_weights_without_hints_say_so() -> None:
@@ -275,4 +283,4 @@ def test_files_of_hints(tmp_path: Path) -> None:
     with pytest.raises(HintError, match="No such file"):
         read_hints(tmp_path / "none.json")
     with pytest.raises(HintError, match="more than"):
-        hints_from([{"x": 1, "y": 1, "colour": "red"}] * (MOST + 1))
+        hints_from([{"x": 1, "y": 1, "colour": "red"}] * (MAX_HINTS + 1))

@@ -10,11 +10,13 @@ import sys
 import venv
 from pathlib import Path
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
 from .conftest import ROOT
+from .option_tables import TABLES, with_tables
 
 tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -124,7 +126,18 @@ def test_a_wheel_in_an_empty_environment(tmp_path: Path, cat: Image.Image) -> No
         config = str(client.config)
         assert len(set(re.findall(r"examples[\\/]+(\w+)\.jpg", config))) >= 5
         assert str(ROOT) not in config
+        viewer = re.search(r"'([^']+/colouriser)/page/answerer\.js'", config)
+        assert viewer
+        for name in ("page/answerer.js", "viewer/viewer.js", "viewer/texts/de.json"):
+            answer = httpx.get(f"{address}/gradio_api/file={viewer[1]}/{name}")
+            assert answer.status_code == 200, name
     finally:
         page.terminate()
         page.wait()
         shutil.rmtree(empty)  # pytest would keep its gigabytes
+
+
+@pytest.mark.parametrize("document", TABLES)
+def test_documents_have_the_options_of_help(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert with_tables(text, TABLES[document]) == text  # python -m tests.option_tables

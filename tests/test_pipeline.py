@@ -124,7 +124,7 @@ def test_two_threads_give_what_each_alone_gives(
 def test_stored_weights_give_the_same_bits(
     colouriser: Colouriser, cat: Image.Image, tmp_path: Path
 ) -> None:
-    hub.store(hub.load(hub.find(None)), tmp_path)
+    hub.store(hub.load(hub.resolve(None)), tmp_path)
     again = Colouriser.load(tmp_path, device="cpu")
     assert again.colourise(cat).tobytes() == colouriser.colourise(cat).tobytes()
 
@@ -132,7 +132,7 @@ def test_stored_weights_give_the_same_bits(
 def test_what_is_folded_and_rounded_for_speed_keeps_its_colours(
     colouriser: Colouriser, cat: Image.Image, astronaut: Image.Image
 ) -> None:
-    generator = hub.load(hub.find(None)).eval()
+    generator = hub.load(hub.resolve(None)).eval()
     for photograph in (cat, astronaut):
         prediction = colouriser.predict(photograph.convert("L"))
         with torch.inference_mode():

@@ -169,6 +169,9 @@ def test_variants_are_written_first_and_only_where_wanted(
             super().__init__()
             self.name, self.nbytes = name, 0
 
+        def with_name(self, name: str) -> "Noted":
+            return Noted(name)
+
         def write(self, data: bytes | memoryview) -> None:  # type: ignore[override]
             written.append(self.name)
 
@@ -179,3 +182,15 @@ def test_variants_are_written_first_and_only_where_wanted(
         ("a.png", "b.png", "c.png"), SIZES[0], outcome.nbytes, outcome.seconds
     )
     assert written == ["c.png", "b.png", "a.png"]
+
+
+def test_a_reference_that_matches_nowhere_is_said(
+    colouriser: Colouriser, cat: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    Image.new("RGB", (200, 200), (200, 40, 40)).save(tmp_path / "red.png")
+    wishes = Wishes(reference=tmp_path / "red.png")
+    job = Job(tmp_path / "cat.png", "cat.png", wishes=wishes, target=tmp_path / "out.png")
+    (outcome,) = Worker(colouriser).run([job])
+    assert not outcome.error
+    assert any("nothing that looks alike" in warning for warning in outcome.warnings)

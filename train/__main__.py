@@ -184,7 +184,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     space = steps.add_parser("space")
     space.add_argument("--repo", required=True, help="owner/name of the Space")
     space.add_argument("--model", required=True, help="owner/name@revision")
-    space.add_argument("--hardware", help="for example t4-small; the free CPU unless given")
+    space.add_argument(
+        "--hardware",
+        help="zero-a10g (ZeroGPU), t4-small, …; a CPU, which needs a paid plan, unless given",
+    )
     space.add_argument("--private", action="store_true", help="if it is made now")
     space.add_argument("--dry-run", action="store_true", help="write the folder, send nothing")
     return parser.parse_args(arguments)

@@ -30,7 +30,7 @@ SCHEMA = pyarrow.schema(
         ("height", pyarrow.int32()),
         ("result_bytes", pyarrow.int64()),
         ("seconds", pyarrow.float32()),  # from reading to writing
-        ("model", pyarrow.string()),  # none: the result was there before, see `found`
+        ("model", pyarrow.string()),  # none: the result was there before, or is a copy
         ("commit", pyarrow.string()),  # of a Hub repository, or the checksum of the weights
         ("error", pyarrow.string()),  # none: all went well
         ("finished", TIME),
@@ -115,7 +115,7 @@ class Manifest:
             raise self._unwritable(error) from error
 
     def _names(self) -> list[str]:
-        names = (file.name for file in self.store.listed())
+        names = (file.name for file in self.store.list_files())
         return sorted(name for name in names if name.endswith(".parquet") and "/" not in name)
 
     def _read(self, name: str) -> pyarrow.Table:

@@ -34,11 +34,12 @@ import ray
 import ray.data
 from tqdm import tqdm
 
-from ..errors import ArchiveError, ColouriserError, PhotoError, reason
+from ..debris import PassedOver
+from ..errors import ArchiveError, ColouriserError, reason
 from ..job import Job, Outcome
 from ..options import Options
 from ..pool import Pool
-from ..sources import target_name
+from ..sources import claim_name, target_name
 from .manifest import SCHEMA, Entry, Manifest
 from .store import File, Store, open_store, photographs
 
@@ -49,14 +50,14 @@ MAX_PROCESSES = 4  # of a worker: a large photograph needs 3 GB
 TRIES = 3  # of a block whose workers die, after the first
 NAMES_MEMORY = 200_000_000  # bytes of Ray's own memory; only names and rows lie there
 FLUSH = 15.0  # seconds between files of the manifest, at least
-SAME = "{other} would get the same name; rename one"
 JOBS = pyarrow.schema(
     [
         ("source", pyarrow.string()),
         ("target", pyarrow.string()),
         ("bytes", pyarrow.int64()),
         ("modified", pyarrow.int64()),
-        ("before", pyarrow.int64()),  # when the target was written before this run; 0 for never
+        ("before", pyarrow.int64()),  # the target's time before this run; none if it was not there
+        ("sidecars", pyarrow.list_(pyarrow.string())),
     ]
 )
 Row = dict[str, Any]  # of JOBS, or of the manifest
@@ -77,6 +78,7 @@ class Summary:
     """What became of an archive, in photographs."""
 
     coloured: int = 0
+    in_colour: int = 0  # they were already; their results are copies
     found: int = 0  # their results lay there, although the manifest did not know
     skipped: int = 0  # done in an earlier run
     failed: int = 0
@@ -103,7 +105,7 @@ def archive(
         workers: who does the work. On a cluster all must see both places.
         model: see `Colouriser.load`.
         overwrite: colour again what is done already.
-        failed: is told of each photograph that failed, in a line.
+        failed: is told of what is passed over, and of each photograph that failed, in a line.
 
     Raises:
         ArchiveError: a place cannot be used, another run writes there, or the cluster cannot be
@@ -131,12 +133,15 @@ def _archive(
     from .. import hub  # when it is needed: it imports torch, which workers leave to processes
 
     manifest = Manifest(results)
-    found = hub.find(model)
-    hub.load(found)  # before anything else is started
-    files, problems = photographs(taken, results)
+    resolved = hub.resolve(model)
+    hub.load(resolved)  # before anything else is started
+    passed = PassedOver()
+    files, problems = photographs(taken, results, passed)
     manifest.check_writable()
     jobs, there, more = plan(files, manifest.entries(), results, overwrite, options.format)
     problems += more
+    for line in passed.lines():
+        failed(line)
     for problem in problems:
         failed(f"error: {problem}")
     manifest.add(_rows(there))
@@ -148,15 +153,24 @@ def _archive(
     )
     if jobs:
         with _machines(workers) as number:
-            weights = hub.pinned(found), hub.fingerprint(found)
+            weights = hub.pinned(resolved), hub.fingerprint(resolved)
             arguments = (taken, results, options, *weights, workers.cpus)
             for row in _work(jobs, workers, number, arguments, manifest):
-                counts["failed" if row["error"] else "coloured" if row["model"] else "found"] += 1
+                counts[_what(row)] += 1
                 if row["error"]:
                     failed(f"error: {row['error']}")
     results.tidy()  # after workers that were killed, in this run or one before
     manifest.gather()
     return Summary(**counts)
+
+
+def _what(row: Row) -> str:
+    """What became of a photograph: a field of `Summary`."""
+    if row["error"]:
+        return "failed"
+    if row["model"]:
+        return "coloured"
+    return "found" if row["seconds"] is None else "in_colour"
 
 
 def plan(
@@ -178,25 +192,25 @@ def plan(
     Raises:
         ArchiveError: the results cannot be listed.
     """
-    written = {file.name: file.modified for file in results.listed()}
+    written = {file.name: file.modified for file in results.list_files()}
     jobs, there, problems = list[Row](), list[Row](), list[ColouriserError]()
     targets: dict[str, str] = {}
     for file in files:
         folder, slash, name = file.name.rpartition("/")
         target = f"{folder}{slash}{target_name(name, format)}"
-        other = targets.setdefault(target, file.name)
-        if other != file.name:
-            problems.append(PhotoError("same_result", SAME, other=other).of(file.name))
+        if problem := claim_name(target, file.name, targets):
+            problems.append(problem.of(file.name))
             continue
-        before, entry = written.get(target, 0), known.get(file.name)
+        before, entry = written.get(target), known.get(file.name)
         job = {
             "source": file.name,
             "target": target,
             "bytes": file.bytes,
             "modified": file.modified,
             "before": before,
+            "sidecars": file.sidecars,
         }
-        if overwrite or not before:
+        if overwrite or before is None:
             jobs.append(job)
         elif entry and entry.good:
             if (entry.bytes, entry.modified) != (file.bytes, file.modified):
@@ -249,7 +263,8 @@ class Worker:
     def job(self, row: Row) -> Job:
         """The job of a row of JOBS."""
         source, target = self.photographs.file(row["source"]), self.results.file(row["target"])
-        return Job(source, row["source"], self.options, target=target)
+        sidecars = tuple(self.photographs.file(name) for name in row["sidecars"])
+        return Job(source, row["source"], self.options, target=target, sidecars=sidecars)
 
 
 def _told(outcome: Outcome) -> Row:
@@ -264,7 +279,7 @@ def _told(outcome: Outcome) -> Row:
         "height": height,
         "result_bytes": outcome.nbytes,
         "seconds": outcome.seconds,
-    }
+    } | ({"model": None, "commit": None} if outcome.in_colour else {})
 
 
 def _work(

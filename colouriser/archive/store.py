@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -19,10 +19,10 @@ import pyarrow
 from filelock import FileLock, Timeout
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
+from ..debris import PassedOver
 from ..errors import ArchiveError, ColouriserError, PhotoError, reason
 from ..files import is_part, write_atomically
-from ..photo import suffixes
-from ..sources import MAX_FILE_BYTES, search
+from ..sources import MAX_FILE_BYTES, search, sort_out
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class File:
     name: str  # below the store's root, with slashes
     bytes: int
     modified: int  # nanoseconds since 1970
+    sidecars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Store:
         inside = f"{other.root}/".startswith(f"{self.root.rstrip('/')}/")
         return inside and self.files.equals(other.files)
 
-    def listed(self) -> list[File]:
+    def list_files(self) -> list[File]:
         """All its files; none if it is not there.
 
         Raises:
@@ -79,10 +80,10 @@ class Store:
             if info.type == FileType.File
         ]
 
-    def modified(self, name: str) -> int:
-        """When a file was last written, in nanoseconds since 1970; 0 if there is none."""
+    def modified(self, name: str) -> int | None:
+        """When a file was last written, in nanoseconds since 1970; None if there is none."""
         info = self.files.get_file_info(f"{self.root}/{name}")
-        return 0 if info.type == FileType.NotFound else info.mtime_ns or 0
+        return None if info.type == FileType.NotFound else info.mtime_ns or 0
 
     def file(self, name: str) -> "Path | StoreFile":
         """A file as a job takes it, to be read or written."""
@@ -158,7 +159,7 @@ class Store:
         """
         if not self.local:  # buckets show complete files alone
             return
-        for file in self.listed():
+        for file in self.list_files():
             if is_part(PurePosixPath(file.name).name):
                 try:
                     Path(self.root, file.name).unlink(missing_ok=True)
@@ -182,6 +183,15 @@ class StoreFile:
     def nbytes(self) -> int:
         """Bytes that will be read."""
         return self.store.files.get_file_info(f"{self.store.root}/{self.path}").size or 0
+
+    @property
+    def modified(self) -> int | None:
+        """See `Store.modified`."""
+        return self.store.modified(self.path)
+
+    def with_name(self, name: str) -> "StoreFile":
+        """The file of another name beside it."""
+        return StoreFile(self.store, str(PurePosixPath(self.path).with_name(name)))
 
     def open(self) -> BinaryIO:
         """See `Store.open`."""
@@ -221,9 +231,11 @@ def open_store(place: str) -> Store:
     return Store(files, root, local)
 
 
-def photographs(store: Store, output: Store) -> tuple[list[File], list[ColouriserError]]:
+def photographs(
+    store: Store, output: Store, passed: PassedOver
+) -> tuple[list[File], list[ColouriserError]]:
     """The photographs in a store, by name, but for those in an output folder inside it; and what is
-    wrong with others.
+    wrong with others. What is none is passed over.
 
     Raises:
         ArchiveError: the store is not there, or cannot be listed.
@@ -232,9 +244,11 @@ def photographs(store: Store, output: Store) -> tuple[list[File], list[Colourise
     if store.local:
         if not os.path.isdir(store.root):
             raise _missing(store)
-        paths, problems = search(Path(store.root), Path(output.root) if output.local else None)
+        inside = Path(output.root) if output.local else None
+        names, problems = search(Path(store.root), inside, passed)
         found = list[File]()
-        for path in paths:
+        for name, notes in names.items():
+            path = Path(store.root, name)
             try:
                 path.name.encode()
                 state = path.stat()
@@ -249,27 +263,23 @@ def photographs(store: Store, output: Store) -> tuple[list[File], list[Colourise
                     ).of(str(path).encode(errors="backslashreplace").decode())
                 )
                 continue
-            name = path.relative_to(store.root).as_posix()
-            found.append(File(name, state.st_size, state.st_mtime_ns))
+            found.append(File(name, state.st_size, state.st_mtime_ns, tuple(notes)))
         return found, problems
-    endings, passed = suffixes(), f"{output.root}/" if store.holds(output) else None
-    listed = store.listed()
-    if not listed:
+    files = {file.name: file for file in store.list_files()}
+    if not files:
         raise _missing(store)
+    results = f"{output.root}/" if store.holds(output) else None
+    others = [n for n in sorted(files) if not (results and f"{store.root}/{n}".startswith(results))]
     found = []
-    for file in sorted(listed, key=lambda file: file.name):
-        if PurePosixPath(file.name).suffix.lower() not in endings:
-            continue
-        if passed and f"{store.root}/{file.name}".startswith(passed):
-            continue
-        if not safe(file.name):
+    for name, notes in sort_out(others, lambda name: None, passed, f"{store}/").items():
+        if safe(name):
+            found.append(replace(files[name], sidecars=tuple(filter(safe, notes))))
+        else:
             problems.append(
                 PhotoError(
                     "unsafe_name", "its name would lead out of the output folder; rename it"
-                ).of(file.name)
+                ).of(name)
             )
-            continue
-        found.append(file)
     return found, problems
 
 

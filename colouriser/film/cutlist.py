@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import FilmError, SettingError, reason
 from ..files import write_bytes
-from ..options import shown
+from ..options import quoted
 
 MAX_BYTES = 10_000_000  # of a list: a scene for each of a quarter of a million frames
 
@@ -69,6 +69,6 @@ def seconds(name: str, text: str) -> float:
             "no_time",
             "{setting} must be a time such as 80, 1:20 or 1:02:03.5, not {value}",
             setting=name,
-            value=shown(text),
+            value=quoted(text),
         ) from error
     return sum(part * 60**power for power, part in enumerate(reversed(parts)))

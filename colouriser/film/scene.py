@@ -126,7 +126,7 @@ class SceneColouriser:
                 x, y = (column + 0.5) * scale[0], (row + 0.5) * scale[1]
                 y_value = torch.full((1, 1, 1, 1), float(luma[int(y), int(x)]) / 255)
                 chroma = torch.from_numpy(known[row, column, :2] / weight).view(1, 2, 1, 1)
-                rgb = colour.merge(y_value, chroma).mul(255).round().int().flatten().tolist()
+                rgb = colour.to_rgb(y_value, chroma).mul(255).round().int().flatten().tolist()
                 hints.append(Hint(x, y, (rgb[0], rgb[1], rgb[2]), scale[0]))
         return hints
 

@@ -1,8 +1,8 @@
 """The page: black-and-white photographs go in, coloured ones come out.
 
 `serve` loads a model and serves it. The other rooms: studio (the engine), one, many and about (a
-tab each), viewer (our own component), api (for programs), storage (what is kept, how long), head
-(what links show), words (texts in each language), quick (gradio's import).
+tab each), viewer (our own component, and what answers it), api (for programs), storage (what is
+kept, how long), head (what links show), words (texts in each language), quick (gradio's import).
 """
 
 import html
@@ -30,14 +30,15 @@ from PIL import Image
 from starlette.middleware import Middleware
 
 from ..errors import ColouriserError
-from ..live import SECONDS, Live
+from ..follow import SECONDS, ModelFollower
 from .about import about
 from .api import api
 from .head import Head
 from .many import many
 from .one import PICTURES, one
 from .studio import AT_ONCE, Studio
-from .words import TEXTS, said, say, texts
+from .viewer import STATIC, Revalidate
+from .words import TEXTS, say, texts, translate
 
 QUEUE = 64  # people who may wait
 SESSIONS = 200  # people whose page's state is kept, some 140 kB each; the page itself needs none
@@ -45,20 +46,22 @@ FONT = ("system-ui", "sans-serif")  # the default theme would fetch its fonts fr
 HERE = Path(__file__).parent
 
 
-def build(live: Live) -> gr.Blocks:
+def build(follower: ModelFollower) -> gr.Blocks:
     """The page, with a model that may change while it runs."""
-    studio = Studio(live)
+    studio = Studio(follower)
     studio.pool.start()
     Thread(target=storage.sweep_for_ever, args=[studio.expire], daemon=True).start()
 
     def notice(request: gr.Request) -> str:
-        """Why the live model is not the one that was asked for, if it is not."""
-        if live.notice is None:
+        """Why the model is not the one that was asked for, if it is not."""
+        if follower.fallback_reason is None:
             return ""
-        text = texts(request)["fallback"].format(notice=said(live.notice, request))
+        text = texts(request)["fallback"].format(
+            notice=translate(follower.fallback_reason, request)
+        )
         return f"<p role='alert'>{html.escape(text)}</p>"
 
-    gr.set_static_paths([storage.EXAMPLES])  # these are not copied, and so stay
+    gr.set_static_paths([storage.EXAMPLES, *STATIC])  # these are not copied, and so stay
     with gr.Blocks(title=TEXTS["en"]["title"], analytics_enabled=False) as demo:
         gr.Markdown(say("heading"), elem_id="heading")
         warning = gr.HTML(elem_id="notice")
@@ -103,7 +106,13 @@ def launch(demo: gr.Blocks, **options: Any) -> str:
         footer_links=["api", "settings"],
         mcp_server=True,
         state_session_capacity=SESSIONS,
-        app_kwargs={"middleware": [Middleware(Head), Middleware(storage.UploadLimit)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(Head),
+                Middleware(storage.UploadLimit),
+                Middleware(Revalidate),
+            ]
+        },
         **options,
     )
     return result[1]
@@ -121,18 +130,18 @@ def serve(model: str | None = None) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
     try:
         with Image.open(PICTURES[0]) as example:
-            live = Live(model or None, example)
+            follower = ModelFollower(model or None, example)
     except ColouriserError as error:
         raise SystemExit(f"error: {error}") from error
     look = os.environ.get("COLOURISER_LOOK_SECONDS", str(SECONDS))
     try:
-        live.follow(float(look))
+        follower.follow(float(look))
     except ValueError as error:
         raise SystemExit(f"error: COLOURISER_LOOK_SECONDS is {look!r}; give seconds") from error
     # Those that are coloured at once share the cores: under load it is up to a tenth faster, and
     # no slower for one alone (benchmarks/load.py).
     torch.set_num_threads(max(1, torch.get_num_threads() // AT_ONCE))
-    launch(build(live))
+    launch(build(follower))
 
 
 __all__ = ["TEXTS", "build", "launch", "serve"]

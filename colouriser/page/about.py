@@ -10,7 +10,7 @@ import gradio as gr
 from huggingface_hub import constants
 
 from ..errors import ColouriserError
-from ..hub import Found
+from ..hub import ResolvedModel
 from ..options import Options, Wishes
 from .storage import EXAMPLES
 from .studio import Studio
@@ -27,10 +27,12 @@ def about(studio: Studio, tab: gr.Tab) -> None:
     pictures = gr.HTML(elem_id="pictures")
 
     def fill(request: gr.Request) -> tuple[str, str]:
-        words, live = texts(request), studio.live
+        words, follower = texts(request), studio.follower
         said = words["about_text"].format(
-            model=html.escape(display_name(live.colouriser.name, words)),
-            card=words["card"].format(address=card) if (card := _card(live.found, text)) else "",
+            model=html.escape(display_name(follower.colouriser.name, words)),
+            card=words["card"].format(address=card)
+            if (card := _card(follower.model, text))
+            else "",
             host=html.escape(os.environ.get(HOST, "").strip() or words["no_host"]),
             version=metadata.version("colouriser"),
         )
@@ -56,12 +58,12 @@ def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, st
     """Examples as the live model colours them, beside themselves in grey."""
     figures = []
     for file in (EXAMPLES / f"{name}.jpg" for name in names):
-        key = ("about", file, studio.live.colouriser.name)
+        key = ("about", file, studio.follower.colouriser.name)
         kept = studio.kept.get(key)
         if kept is None or not all(path.exists() for path in kept):
-            with studio.turn() as turn:
-                grey = studio.grey(turn, file)
-                kept = (grey, studio.preview(turn, file, Wishes(), Options()))
+            with studio.slot() as slot:
+                grey = studio.grey(slot, file)
+                kept = (grey, studio.preview(slot, file, Wishes(), Options()))
             studio.kept[key] = kept
         label = words[f"example_{file.stem}"]
         images = "".join(
@@ -72,11 +74,11 @@ def _row(studio: Studio, names: tuple[str, ...], title: str, words: dict[str, st
     return f"<p><strong>{title}</strong></p><div class='figures'>{''.join(figures)}</div>"
 
 
-def _card(found: Found, component: gr.Markdown) -> str:
+def _card(model: ResolvedModel, component: gr.Markdown) -> str:
     """The address of the model's card, where its numbers are, if it has one."""
-    if found.commit:
-        return f"{constants.ENDPOINT}/{found.name.partition('@')[0]}"
-    card = found.folder / "README.md"
+    if model.commit:
+        return f"{constants.ENDPOINT}/{model.name.partition('@')[0]}"
+    card = model.folder / "README.md"
     if not card.is_file():
         return ""
     # A model's folder is not served; a copy of the card is.

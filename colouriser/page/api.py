@@ -3,6 +3,7 @@ for language models (MCP)."""
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -24,9 +25,9 @@ from ..options import (
 from ..sources import Entry, pack
 from .many import none_coloured
 from .storage import new_folder, uploaded_file, workspace
-from .studio import AT_ONCE, Studio
+from .studio import AT_ONCE, COLOURISED, Studio
 from .viewer import as_json
-from .words import told
+from .words import to_api_error
 
 HINTS = {"type": "array", "items": {"type": "object"}, "description": "[{x, y, colour}, ...]"}
 
@@ -65,8 +66,8 @@ def api(studio: Studio) -> None:
         wishes = Wishes(tuple(hints_from(hints or [])), reference=other, strength=strength)
         entry = Entry(file.name, file)
         count = int(variants)
-        with studio.turn() as turn, new_folder() as folder:
-            found = studio.colourise(turn, entry, options, folder, wishes, variants=count)
+        with studio.slot() as slot, new_folder() as folder:
+            found = studio.colourise(slot, entry, options, folder, wishes, variants=count)
         return [str(path) for path in found] if variants else str(found[0])
 
     def suggest(
@@ -93,8 +94,8 @@ def api(studio: Studio) -> None:
         SUGGESTIONS.check("n", n)
         wishes = Wishes(tuple(hints_from(hints or [])))
         file = uploaded_file(photo)
-        with studio.turn() as turn:
-            return [as_json(s) for s in studio.suggest(turn, file, wishes, x, y, int(n))]
+        with studio.slot() as slot:
+            return [as_json(s) for s in studio.suggest(slot, file, wishes, x, y, int(n))]
 
     def colourise_many(
         photos: list[str],
@@ -107,8 +108,9 @@ def api(studio: Studio) -> None:
             options: see `Options`.
 
         Returns:
-            A zip archive with the coloured photographs, and for each that is not in it, its name
-            and why.
+            A zip archive with the coloured photographs, in the folders that they came in; and a
+            line for each that is not in it, or that is a copy, being in colour already; other
+            files are counted by kind.
         """
         entries, passed = studio.entries([uploaded_file(photo) for photo in photos or []])
         with workspace() as folder:
@@ -118,14 +120,18 @@ def api(studio: Studio) -> None:
                 raise none_coloured(failures)
             with new_folder() as served:
                 archive = served / "colourised.zip"
-                pack(sorted(folder.iterdir()), archive)
-            over = [f"{name}: no photograph, passed over" for name in passed]
-            return str(archive), failures + over
+                pack(folder, archive)
+            copied = [
+                f"{entry.name}: in colour already, copied as it is"
+                for entry, result in zip(entries, results, strict=False)
+                if isinstance(result, Path) and not result.stem.endswith(COLOURISED)
+            ]
+            return str(archive), failures + copied + passed.lines()
 
     def model() -> str:
         """Which model is live, and why it is not the one that was asked for, if it is not."""
-        live = studio.live
-        return f"{live.colouriser.name}. {live.notice or ''}".strip()
+        follower = studio.follower
+        return f"{follower.colouriser.name}. {follower.fallback_reason or ''}".strip()
 
     # Gradio's MCP cannot pass lists of files: one tool call colours one photograph.
     colourise_many._mcp_type = "none"  # type: ignore[attr-defined]
@@ -173,7 +179,7 @@ def _endpoint(function: Any, line: str, at_once: int, inputs: list, outputs: lis
         try:
             return function(*arguments)
         except ColouriserError as error:
-            raise told(error) from error
+            raise to_api_error(error) from error
 
     gr.Button(visible=False).click(
         answer,

@@ -15,8 +15,8 @@ from ..options import OPTIONS, SHOWN, Choice, Number, Options
 from ..photo import fit, show, suffixes
 from ..sources import Entry, pack, short_stem
 from .storage import FOREIGN, new_folder, uploaded_file, workspace
-from .studio import Studio
-from .words import said, say, shown, texts
+from .studio import COLOURISED, Studio
+from .words import say, texts, to_gradio_error, translate
 
 TYPES = [*sorted(suffixes()), ".zip"]
 THUMBNAIL = 512  # longest side
@@ -80,27 +80,31 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
         on, off = gr.update(interactive=True), gr.update(interactive=False)
         yield [[], "", gr.update(value=None, interactive=False), [], off, on]  # not those of before
         pictures, done_entries = list[tuple[str, str]](), list[Entry]()
-        failures: list[str] = []
+        failures, in_colour = list[str](), list[str]()
         started = time.monotonic()
         with workspace() as folder, new_folder() as served:
             try:
                 entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
-                results = studio.colour_all(entries, chosen(values), folder)
-                skipped = listed(words["passed_over"], passed, words)
+                results = studio.colour_all(entries, options_from(values), folder)
+                lines = [translate(report, request) for report in passed.reports()]
+                skipped = html_list(words["passed_over"], lines, words)
                 # There are fewer results than entries if the photographs take too long.
                 for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
                     if isinstance(result, ColouriserError):
-                        failures.append(said(result, request))
+                        failures.append(translate(result, request))
                     else:
                         with Image.open(result) as image:
                             small = fit(image.convert("RGB"), THUMBNAIL)
                         file = show(small, served / f"{result.stem}-small")
                         pictures.append((str(file), result.name))
+                        if not result.stem.endswith(COLOURISED):
+                            in_colour.append(entry.name)
                         done_entries.append(entry)
                     rest = (time.monotonic() - started) / done * (len(entries) - done)
                     left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
                     text = words["progress"].format(done=done, count=len(entries), left=left)
-                    lists = listed(words["failed"], failures, words) + skipped
+                    lists = html_list(words["failed"], failures, words) + skipped
+                    lists += html_list(words["copied"], in_colour, words)
                     line = f"<p>{html.escape(text)}</p>{lists}"
                     yield [pictures, line, gr.skip(), gr.skip(), gr.skip(), gr.skip()]
                     if session in stopping:
@@ -108,15 +112,15 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                 if not pictures:
                     raise none_coloured(failures)
                 packed = served / "colourised.zip"
-                pack(sorted(folder.iterdir()), packed)
+                pack(folder, packed)
             except ColouriserError as error:
                 message = (
-                    f"<p role='alert'><strong>{html.escape(said(error, request))}</strong></p>"
+                    f"<p role='alert'><strong>{html.escape(translate(error, request))}</strong></p>"
                 )
                 yield [gr.skip(), message, gr.skip(), gr.skip(), on, off]
-                raise shown(error, request) from error
+                raise to_gradio_error(error, request) from error
         text = words["cancelled" if session in stopping else "finished"]
-        text = text.format(done=len(pictures), failed=len(failures))
+        text = text.format(done=len(pictures) - len(in_colour), failed=len(failures))
         line = f"<p>{html.escape(text)} {html.escape(words['open_one'])}</p>{lists}"
         finished = gr.update(value=str(packed), interactive=True)
         yield [gr.skip(), line, finished, done_entries, on, off]
@@ -142,7 +146,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
                     with entry.open() as source, file.open("wb") as target:
                         shutil.copyfileobj(source, target)
         except ColouriserError as error:
-            raise shown(error, request) from error
+            raise to_gradio_error(error, request) from error
         value = {"path": str(file), "name": entry.name, "opened": time.time()}
         return [value, gr.Tabs(selected="one")]
 
@@ -178,7 +182,7 @@ def controls() -> list[Any]:
     return made
 
 
-def chosen(values: tuple) -> Options:
+def options_from(values: tuple) -> Options:
     """The options that the controls' values mean.
 
     Raises:
@@ -201,7 +205,7 @@ def none_coloured(failures: list[str]) -> ColouriserError:
     )
 
 
-def listed(title: str, names: list[str], words: dict[str, str]) -> str:
+def html_list(title: str, names: list[str], words: dict[str, str]) -> str:
     """A list as HTML; names in it come from outside."""
     if not names:
         return ""

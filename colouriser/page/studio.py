@@ -18,14 +18,15 @@ from cachetools import TTLCache
 from PIL import Image
 
 from .. import pool
-from ..errors import ColouriserError
+from ..debris import PassedOver
+from ..errors import ColouriserError, PhotoError
+from ..follow import ModelFollower
 from ..hints import Hint, Suggestion
 from ..job import Job, too_slow
-from ..live import Live
 from ..options import DETAIL, Options, Wishes
 from ..photo import View, fit, mark, show
 from ..pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy
-from ..sources import Entry, photographs, short_stem, unused
+from ..sources import Entry, photographs, short_stem, unused_name
 from .storage import EXAMPLES, KEEP_SECONDS, LEDGER, PREVIEW_SECONDS, WORK, check_room, new_folder
 
 try:
@@ -38,6 +39,7 @@ SECONDS = 30.0  # in which a request must be read, rendered and written; or it b
 SLOW = 3  # photographs of one request that may take longer; then the rest is left
 REQUEST_SECONDS = 1800.0  # for all photographs of a request: others wait, and uploads are deleted
 WAITING = 32  # requests of browsers that wait for their turn; the next is refused at once
+COLOURISED = "-colourised"  # at the end of results' names
 PAUSE = 0.02  # seconds between two looks whether it is one's turn
 AT_ONCE = 2  # requests at work: the network is thread-safe, and decoding leaves a core idle
 KEPT_BYTES = 256_000_000  # of small photographs, 2 MB each, and of answers, 4 MB each
@@ -47,7 +49,7 @@ IN_BROWSERS = (".jpg", ".png", ".webp", ".bmp")  # what can be looked at with it
 CERTAIN, UNSURE = 0.57, 0.68  # doubt (hints.doubt) below which nothing is hatched, and all from
 
 
-class Turn:
+class Slot:
     """A request at work: a process for itself, and a deadline."""
 
     def __init__(self, process: pool.Process) -> None:
@@ -71,8 +73,8 @@ class Turn:
 class Studio:
     """Colours uploads with the model of the moment."""
 
-    def __init__(self, live: Live, clock: Callable[[], float] = time.time) -> None:
-        self.live, self.lock = live, Lock()
+    def __init__(self, follower: ModelFollower, clock: Callable[[], float] = time.time) -> None:
+        self.follower, self.lock = follower, Lock()
         self.pool = pool.Pool(
             AT_ONCE, max(1, pool.cores() // AT_ONCE), network=False, temporary=WORK
         )
@@ -85,14 +87,14 @@ class Studio:
         self.in_full: TTLCache[Path, Path] = TTLCache(1000, KEEP_SECONDS, timer=clock)
 
         def predict(copy: WorkingCopy, *values: Any) -> tuple[str, Prediction]:
-            colouriser = live.colouriser
+            colouriser = follower.colouriser
             return colouriser.name, colouriser.predict_copy(copy, *values)
 
         # On ZeroGPU a GPU is lent for the time of this call.
         self.predict = spaces.GPU(predict) if spaces else predict
 
     @contextmanager
-    def turn(self) -> Iterator[Turn]:
+    def slot(self) -> Iterator[Slot]:
         """Wait until fewer than two others are at work.
 
         Raises:
@@ -103,12 +105,12 @@ class Studio:
         except queue.Empty as error:
             raise busy() from error
         try:
-            yield Turn(process)
+            yield Slot(process)
         finally:
             self.pool.free.put(process)
 
     @asynccontextmanager
-    async def turn_later(self) -> AsyncIterator[Turn]:
+    async def slot_later(self) -> AsyncIterator[Slot]:
         """The same for a coroutine, which waits without a thread.
 
         Raises:
@@ -129,7 +131,7 @@ class Studio:
         if process is None:
             raise busy()
         try:
-            yield Turn(process)
+            yield Slot(process)
         finally:
             self.pool.free.put(process)
 
@@ -152,51 +154,54 @@ class Studio:
 
     # What a person looks at: small, and kept.
 
-    def view(self, turn: Turn, file: Path) -> tuple[WorkingCopy, View]:
+    def view(
+        self, slot: Slot, file: Path, options: Options = Options()
+    ) -> tuple[pool.Opening, View]:
         """What the network sees of a photograph, and what a person does.
 
         Raises:
             ColouriserError: it cannot be read.
         """
+        options = _in_reading(options)
+        job = Job(file, file.name, options)
+        return self._keep(("view", file, options), lambda: slot.call(file.name, pool.view_one, job))
 
-        def read() -> tuple[WorkingCopy, View]:
-            opening, view = turn.call(file.name, pool.view_one, Job(file, file.name))
-            return opening.copy, view
-
-        return self._keep(("view", file), read)
-
-    def answer(self, turn: Turn, file: Path, wishes: Wishes) -> Prediction:
+    def answer(
+        self, slot: Slot, file: Path, wishes: Wishes, options: Options = Options()
+    ) -> Prediction:
         """What the network says of a photograph.
 
         Raises:
             ColouriserError: it cannot be read, or a wish cannot be granted.
         """
-        copy, _ = self.view(turn, file)
+        options = _in_reading(options)
+        opening, _ = self.view(slot, file, options)
 
         def ask() -> Prediction:
             hints: Sequence[Hint] = wishes.hints
             if wishes.variant:
-                usual = self.answer(turn, file, replace(wishes, hints=(), variant=0))
+                usual = self.answer(slot, file, replace(wishes, hints=(), variant=0), options)
                 hints = usual.variant_hints(wishes.variant, hints)
-            return self._ask(turn, copy, wishes, hints)
+            return self._ask(slot, opening.copy, wishes, [*opening.hints, *hints])
 
-        return self._keep(("answer", file, wishes, self.live.colouriser.name), ask)
+        key = ("answer", file, wishes, options, self.follower.colouriser.name)
+        return self._keep(key, ask)
 
     def _ask(
         self,
-        turn: Turn,
+        slot: Slot,
         copy: WorkingCopy,
         wishes: Wishes,
         hints: Sequence[Hint],
         detail: int = int(DETAIL.default),
     ) -> Prediction:
-        other = self.reference(turn, wishes.reference, detail) if wishes.reference else None
+        other = self.reference(slot, wishes.reference, detail) if wishes.reference else None
         started = time.monotonic()
         _, prediction = self.predict(copy, hints, other, wishes.strength)
-        turn.ends += time.monotonic() - started  # others may have had the GPU before
+        slot.ends += time.monotonic() - started  # others may have had the GPU before
         return prediction
 
-    def reference(self, turn: Turn, file: Path, detail: int) -> ReferenceCopy:
+    def reference(self, slot: Slot, file: Path, detail: int) -> ReferenceCopy:
         """What the network sees of a reference.
 
         Raises:
@@ -204,48 +209,59 @@ class Studio:
         """
         return self._keep(
             ("reference", file, detail),
-            lambda: turn.call(file.name, pool.open_reference, file, detail),
+            lambda: slot.call(file.name, pool.open_reference, file, detail),
         )
 
-    def preview(self, turn: Turn, file: Path, wishes: Wishes, options: Options) -> Path:
+    def preview(self, slot: Slot, file: Path, wishes: Wishes, options: Options) -> Path:
         """Colour a photograph at the size of a screen; returns the picture's file."""
-        (_, view), answer = self.view(turn, file), self.answer(turn, file, wishes)
-        colour = Colouriser.merge(view.luma, answer, options.vividness, options.temperature)
-        colour = mark(colour) if options.mark else colour
+        _, view = self.view(slot, file, options)
+        if view.picture:
+            colour = view.picture
+        else:
+            answer = self.answer(slot, file, wishes, options)
+            colour = Colouriser.render(view.luma, answer, options.vividness, options.temperature)
+            colour = mark(colour) if options.mark else colour
         with new_folder(PREVIEW_SECONDS) as folder:
             return show(colour, folder / "preview", view.alpha)
 
-    def grey(self, turn: Turn, file: Path) -> Path:
+    def grey(self, slot: Slot, file: Path, options: Options = Options()) -> Path:
         """A photograph in grey at the size of a screen; returns the picture's file."""
-        _, view = self.view(turn, file)
+        _, view = self.view(slot, file, options)
         with new_folder(PREVIEW_SECONDS) as folder:
             return show(view.luma, folder / "grey", view.alpha)
 
-    def colourings(self, turn: Turn, file: Path, wishes: Wishes, options: Options) -> list[Path]:
+    def colourings(self, slot: Slot, file: Path, wishes: Wishes, options: Options) -> list[Path]:
         """Small pictures of the network's own colouring and of other ones."""
-        _, view = self.view(turn, file)
+        _, view = self.view(slot, file, options)
         luma, files = fit(view.luma, THUMBNAIL), list[Path]()
         with new_folder(PREVIEW_SECONDS) as folder:
             for variant in range(1 + COLOURINGS):
-                answer = self.answer(turn, file, replace(wishes, variant=variant))
-                colour = Colouriser.merge(luma, answer, options.vividness, options.temperature)
+                answer = self.answer(slot, file, replace(wishes, variant=variant), options)
+                colour = Colouriser.render(luma, answer, options.vividness, options.temperature)
                 files.append(show(colour, folder / f"colouring-{variant}"))
         return files
 
     def suggest(
-        self, turn: Turn, file: Path, wishes: Wishes, x: Any, y: Any, n: int
+        self,
+        slot: Slot,
+        file: Path,
+        wishes: Wishes,
+        x: Any,
+        y: Any,
+        n: int,
+        options: Options = Options(),
     ) -> list[Suggestion]:
         """Likely colours at a place of a photograph, in its pixels.
 
         Raises:
             ColouriserError: there is no such place, or the photograph cannot be read.
         """
-        return self.answer(turn, file, wishes).suggest(x, y, n)
+        return self.answer(slot, file, wishes, options).suggest(x, y, n)
 
-    def unsure(self, turn: Turn, file: Path, wishes: Wishes) -> Path:
+    def unsure(self, slot: Slot, file: Path, wishes: Wishes, options: Options) -> Path:
         """Where the palette is wide: a mask, as a picture whose alpha says how much."""
-        _, view = self.view(turn, file)
-        doubt = self.answer(turn, file, wishes).uncertainty(view.luma.size)
+        _, view = self.view(slot, file, options)
+        doubt = self.answer(slot, file, wishes, options).uncertainty(view.luma.size)
         low, high = CERTAIN * 255, UNSURE * 255
         mask = doubt.point(lambda value: round(255 * min(max((value - low) / (high - low), 0), 1)))
         with new_folder(PREVIEW_SECONDS) as folder:
@@ -255,19 +271,21 @@ class Studio:
 
     def colourise(
         self,
-        turn: Turn,
+        slot: Slot,
         entry: Entry,
         options: Options,
         folder: Path,
         wishes: Wishes = Wishes(),
         stem: str = "",
         variants: int = 0,
+        copies: bool = False,
     ) -> list[Path]:
         """Colour a photograph at full size into a folder, in which room has been looked for.
 
         Args:
             stem: of the result's name, before -colourised; the photograph's unless given.
             variants: 0, or how many other colourings are wanted instead.
+            copies: whether one that is in colour already is copied, under its own name.
 
         Returns:
             The result's file, or those of the variants.
@@ -276,21 +294,26 @@ class Studio:
             ColouriserError: it cannot be read or written, or a wish cannot be granted.
         """
 
-        def answers(copy: WorkingCopy) -> list[Prediction]:
-            usual = self._ask(turn, copy, wishes, wishes.hints, options.detail)
+        def answers(opening: pool.Opening) -> list[Prediction]:
+            if opening.stays:
+                raise PhotoError(
+                    "in_colour", "is in colour already; ask for recolour to colour it anew"
+                ).of(entry.name)
+            copy, hints = opening.copy, [*opening.hints, *wishes.hints]
+            usual = self._ask(slot, copy, wishes, hints, options.detail)
             if not variants:
                 return [usual]
             found = list[Prediction]()
-            for hints in usual.variants(variants):
-                more = [*hints, *wishes.hints]
-                found.append(self._ask(turn, copy, wishes, more, options.detail))
+            for others in usual.variants(variants):
+                more = [*others, *hints]
+                found.append(self._ask(slot, copy, wishes, more, options.detail))
             return found
 
         stem = stem or short_stem(entry.name)
-        return self._write(turn, entry, options, answers, folder, stem, bool(variants))
+        return self._write(slot, entry, options, answers, folder, stem, bool(variants), copies)
 
     def save(
-        self, turn: Turn, file: Path, wishes: Wishes, options: Options, to_look_at: bool = False
+        self, slot: Slot, file: Path, wishes: Wishes, options: Options, to_look_at: bool = False
     ) -> Path:
         """Colour a photograph at full size as its preview is; returns the file.
 
@@ -298,7 +321,7 @@ class Studio:
             to_look_at: in a format that browsers show, and in place of the one that was shown
                 before.
         """
-        answer, entry = self.answer(turn, file, wishes), Entry(file.name, file)
+        answer, entry = self.answer(slot, file, wishes, options), Entry(file.name, file)
         stem, answers = short_stem(file.name), [answer]
         replaced = to_look_at and not file.is_relative_to(EXAMPLES)  # which all people look at
         with self.lock:
@@ -307,7 +330,7 @@ class Studio:
             LEDGER.delete(shown)
         with new_folder() as folder:
             (path,) = self._write(
-                turn, entry, options, lambda _: answers, folder, stem, to_look_at=to_look_at
+                slot, entry, options, lambda _: answers, folder, stem, False, True, to_look_at
             )
         if replaced:
             with self.lock:
@@ -316,48 +339,54 @@ class Studio:
 
     def _write(
         self,
-        turn: Turn,
+        slot: Slot,
         entry: Entry,
         options: Options,
-        answers: Callable[[WorkingCopy], list[Prediction]],
+        answers: Callable[[pool.Opening], list[Prediction]],
         folder: Path,
         stem: str,
         several: bool = False,
+        copies: bool = False,
         to_look_at: bool = False,
     ) -> list[Path]:
-        job = Job(entry.source, entry.name, options)
-        opening = turn.call(entry.name, pool.open_one, job)
+        job = Job(entry.source, entry.name, options, sidecars=entry.sidecars)
+        opening = slot.call(entry.name, pool.open_one, job)
         try:
-            found, suffix = answers(opening.copy), opening.suffix
+            found = [None] if opening.stays and copies else answers(opening)
+            suffix = opening.suffix
             if options.format == "png" or (to_look_at and suffix not in IN_BROWSERS):
                 suffix = ".png"
             numbers = [f"-{number}" for number in range(1, len(found) + 1)] if several else [""]
-            paths = [folder / f"{stem}{number}-colourised{suffix}" for number in numbers]
+            end = "" if found == [None] else COLOURISED
+            paths = [folder / f"{stem}{number}{end}{suffix}" for number in numbers]
             results = [
-                (path, one.coefficients.numpy()) for path, one in zip(paths, found, strict=True)
+                (path, one and one.coefficients.numpy())
+                for path, one in zip(paths, found, strict=True)
             ]
         except BaseException:
-            turn.process.forget()
+            slot.process.forget()
             raise
-        turn.call(entry.name, pool.finish, job, results)
+        slot.call(entry.name, pool.finish, job, results)
         return paths
 
     # Many photographs.
 
-    def entries(self, files: list[Path]) -> tuple[list[Entry], list[str]]:
-        """The photographs in files and zip archives, and the names of what was passed over.
+    def entries(self, files: list[Path]) -> tuple[list[Entry], PassedOver]:
+        """The photographs in files and zip archives, and what was passed over.
 
         Raises:
             ColouriserError: see `sources.photographs`.
         """
-        with self.turn() as turn:
-            return turn.process.call(SECONDS, photographs, files)
+        with self.slot() as slot:
+            return slot.process.call(SECONDS, photographs, files)
 
     def colour_all(
         self, entries: list[Entry], options: Options, folder: Path
     ) -> Iterator[Path | ColouriserError]:
-        """Colour photographs one after the other into a folder: each file, or why there is none."""
-        used, slow, started = set[str](), 0, time.monotonic()
+        """Colour photographs one after the other into a folder, those of an archive into theirs
+        below it: each file, or why there is none. One that is in colour already is copied; its
+        name does not end in `COLOURISED`."""
+        used, slow, started = dict[str, int](), 0, time.monotonic()
         for entry in entries:
             try:
                 if slow == SLOW or time.monotonic() > started + REQUEST_SECONDS:
@@ -367,9 +396,13 @@ class Studio:
                         "in parts.",
                     )
                 check_room()
-                stem = Path(unused(f"{short_stem(entry.name)}.x", used)).stem
-                with self.turn() as turn:
-                    (path,) = self.colourise(turn, entry, options, folder, stem=stem)
+                name = Path(entry.name).with_name(f"{short_stem(entry.name)}.x")
+                free = folder / unused_name(name.as_posix(), used)
+                with self.slot() as slot:
+                    stem = free.stem
+                    (path,) = self.colourise(
+                        slot, entry, options, free.parent, stem=stem, copies=True
+                    )
                 yield path
             except ColouriserError as error:
                 yield error
@@ -383,11 +416,16 @@ def busy() -> ColouriserError:
     return ColouriserError("busy", "Many people are here at the moment; try again soon.")
 
 
+def _in_reading(options: Options) -> Options:
+    """Those of some options that say how a photograph is read, and the usual ones."""
+    return Options(recolour=options.recolour, keep_tints=options.keep_tints, invert=options.invert)
+
+
 def _size(value: Any) -> int:
     """Bytes of what is kept."""
     match value:
-        case (WorkingCopy() as copy, View() as view):
-            return copy.luma.nbytes + view.nbytes
+        case (pool.Opening() as opening, View() as view):
+            return opening.copy.luma.nbytes + view.nbytes
         case Prediction():
             return value.nbytes
         case ReferenceCopy():

@@ -1,4 +1,4 @@
-"""What the page says, in the browser's language: texts/en.json, texts/de.json."""
+"""What the page says, in the browser's language: texts/en.json, texts/de.json, and the viewer's."""
 
 import html
 import json
@@ -9,12 +9,12 @@ import gradio as gr
 
 from ..errors import ColouriserError
 
+VIEWER = Path(__file__).parents[1] / "viewer"
 TEXTS: dict[str, dict[str, Any]] = {
-    path.stem: json.loads(path.read_text(encoding="utf-8"))
+    path.stem: json.loads((VIEWER / "texts" / path.name).read_text(encoding="utf-8"))
+    | json.loads(path.read_text(encoding="utf-8"))
     for path in sorted((Path(__file__).parent / "texts").glob("*.json"))
 }
-# What the browser's side of the viewer says.
-VIEWER: dict[str, dict[str, str]] = {k: texts.pop("viewer") for k, texts in TEXTS.items()}
 # The library's errors carry a code; English is what they say of themselves.
 ERRORS: dict[str, dict[str, str]] = {k: texts.pop("errors", {}) for k, texts in TEXTS.items()}
 say = gr.I18n(**TEXTS)
@@ -31,16 +31,16 @@ def texts(request: gr.Request | None) -> dict[str, str]:
     return TEXTS[language(request)]
 
 
-def said(error: ColouriserError, request: gr.Request | None) -> str:
+def translate(error: ColouriserError, request: gr.Request | None) -> str:
     """What an error says in the browser's language."""
-    return error.said(ERRORS[language(request)].get(error.code, error.sentence))
+    return error.translate(ERRORS[language(request)].get(error.code, error.sentence))
 
 
-def shown(error: ColouriserError, request: gr.Request | None) -> gr.Error:
+def to_gradio_error(error: ColouriserError, request: gr.Request | None) -> gr.Error:
     """An error as the page shows it. Names in it come from outside, and messages are HTML."""
-    return gr.Error(html.escape(said(error, request)), print_exception=False)
+    return gr.Error(html.escape(translate(error, request)), print_exception=False)
 
 
-def told(error: ColouriserError) -> gr.Error:
+def to_api_error(error: ColouriserError) -> gr.Error:
     """An error as a program is told it."""
     return gr.Error(str(error), print_exception=False)

@@ -1,26 +1,41 @@
 """Photographs in files: reading them as luma, writing coloured ones, and what is kept of both."""
 
-from .read import MAX_PIXELS, MAX_SIDE, Photo, read, read_picture, suffixes, to_luma
+from .own import Kind, kind_of, tints
+from .read import MAX_PIXELS, MAX_SIDE, Photo, inverted, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
-from .write import encode, mark, not_written, result_name, to_colour, writable, write
+from .write import (
+    encode,
+    mark,
+    not_written,
+    result_name,
+    stored_orientation,
+    working_luma,
+    writable,
+    write,
+)
 
 __all__ = [
     "MAX_PIXELS",
     "MAX_SIDE",
+    "Kind",
     "Photo",
     "View",
     "encode",
     "fit",
+    "inverted",
+    "kind_of",
     "mark",
     "not_written",
     "read",
     "read_picture",
     "result_name",
     "show",
+    "stored_orientation",
     "suffixes",
-    "to_colour",
+    "tints",
     "to_luma",
     "view",
+    "working_luma",
     "writable",
     "write",
 ]

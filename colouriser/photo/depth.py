@@ -87,6 +87,21 @@ def to_deep_luma(
     return luma, alpha, notes
 
 
+def to_rgb(samples: np.ndarray, numbers: Numbers) -> np.ndarray:
+    """The colours of samples, uint8 H×W×3, without their profile: enough to judge them by.
+
+    Args:
+        samples, numbers: as in `to_deep_luma`, of the family "rgb" or "cmyk".
+    """
+    count = {"rgb": 3, "cmyk": 4}[numbers.family]
+    black, white, _ = _range(samples[..., :count], numbers)
+    values = _unit(samples[..., :count], black, white)
+    values = 1 - values if numbers.inverted else values
+    if count == 4:
+        values = (1 - values[..., :3]) * (1 - values[..., 3:])
+    return np.rint(values * 255).astype(np.uint8)
+
+
 def _has_alpha(samples: np.ndarray, numbers: Numbers) -> bool:
     return numbers.alpha is not None and numbers.alpha < samples.shape[2]
 

@@ -1,6 +1,7 @@
 """Kinds of files, told by their first bytes: those that are no photograph that can be read, with
 what to do about each."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ class Kind:
     """A kind of file that is not read."""
 
     refusal: Callable[[], PhotoError]  # what it is, and what to do
+    counted: str = ""  # as which debris a summary counts it; "" for pictures, which it names
 
 
 RAW = Kind(
@@ -31,7 +33,9 @@ SCIENCE = Kind(
         "measurements", "a file of measurements or of light (EXR, DICOM); save it as 16-bit TIFF"
     ),
 )
-DRAWING = Kind(lambda: PhotoError("drawing", "a drawing of lines, not pixels; export it as PNG"))
+DRAWING = Kind(
+    lambda: PhotoError("drawing", "a drawing of lines, not pixels; export it as PNG"), "other"
+)
 RARE_JPEG = Kind(
     lambda: PhotoError("rare_jpeg", "a JPEG XR or JPEG-LS; convert it to PNG or TIFF"),
 )
@@ -39,14 +43,18 @@ POINTER = Kind(
     lambda: PhotoError(
         "pointer", "a place-holder of Git LFS; fetch the file itself with git lfs pull"
     ),
+    "other",
 )
-WEB = Kind(lambda: PhotoError("web_page", "a web page; download the photograph itself"))
-FILM = Kind(lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"))
+RARE = Kind(lambda: PhotoError("rare_format", "of a format that is not read; convert it to TIFF"))
+WEB = Kind(lambda: PhotoError("web_page", "a web page; download the photograph itself"), "other")
+FILM = Kind(lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"), "film")
 DEBRIS = Kind(
-    lambda: PhotoError("system_file", "what a system keeps about a file; give the photograph")
+    lambda: PhotoError("system_file", "what a system keeps about a file; give the photograph"),
+    "system",
 )
 ARCHIVE = Kind(
-    lambda: PhotoError("packed", "an archive or a document; take the photographs out of it")
+    lambda: PhotoError("packed", "an archive or a document; take the photographs out of it"),
+    "packed",
 )
 
 STARTS: tuple[tuple[bytes, Kind], ...] = (
@@ -55,6 +63,7 @@ STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"\0\0\0\x0cJXL ", JXL),
     (b"%PDF", PAGES),
     (b"%!PS", DRAWING),
+    (b"\xc5\xd0\xd3\xc6", DRAWING),  # EPS of DOS
     (b"gimp xcf", LAYERS),
     (b"FUJIFILMCCD-RAW", RAW),
     (b"IIU\0", RAW),  # Panasonic
@@ -87,6 +96,43 @@ STARTS: tuple[tuple[bytes, Kind], ...] = (
 BOXES = {b"crx ": RAW, b"M4A ": FILM}  # brands of ISO's container; others may be HEIF or AVIF
 STILLS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 JPEG_2000 = b"jp2 ", b"jpx ", b"jpm "
+# By endings, where first bytes cannot be had, or are those of TIFF, as of most raw files.
+ENDINGS = {
+    ending: kind
+    for kind, endings in {
+        RAW: "3fr ari arw cr2 cr3 crw dcr dng erf fff gpr iiq kdc mef mos mrw nef nrw orf pef raf "
+        "raw rw2 rwl sr2 srf srw x3f",
+        LAYERS: "psd psb xcf kra ora afphoto",
+        JXL: "jxl",
+        PAGES: "pdf djvu djv",
+        SCIENCE: "exr hdr dcm fits",
+        RARE_JPEG: "jxr wdp hdp jls",
+        RARE: "tga pcx pcd fpx pct pict sgi dpx cin ras qoi bpg flif",
+    }.items()
+    for ending in (f".{each}" for each in endings.split())
+}
+PHOTOGRAPH = re.compile(  # the first bytes of what can be read
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|II[*+]\0|MM\0[*+]|GIF8[79]a|RIFF....WEBP|"
+    rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0|\0\0\0\x0cjP  |\xff\x4f\xff\x51|"
+    rb"....ftyp|P[1-6]\s(?:\s|#[^\n]*\n)*\d+\s+\d+\s",
+    re.DOTALL,
+)
+
+
+def kind_of(suffix: str, head: bytes | None) -> Kind | bool:
+    """What a file is: a photograph that can be read (True), of a kind that is none, or neither.
+
+    Args:
+        suffix: of its name, in lower case.
+        head: its first HEAD bytes; None where they cannot be had.
+    """
+    by_name = ENDINGS.get(suffix, False)
+    if head is None:
+        return by_name
+    if kind := other_kind(head):
+        return kind
+    found = PHOTOGRAPH.match(head)
+    return by_name if by_name is RAW or not found else True
 
 
 def other_kind(head: bytes) -> Kind | None:
@@ -102,6 +148,8 @@ def other_kind(head: bytes) -> Kind | None:
         return RAW  # Canon
     if head[128:132] == b"DICM":
         return SCIENCE
+    if head[257:262] == b"ustar":
+        return ARCHIVE
     if head[4:8] == b"ftyp":
         brand = head[8:12]
         if brand in BOXES:

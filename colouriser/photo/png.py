@@ -28,6 +28,23 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += size + 12
 
 
+def damaged_details(data: bytes) -> list[tuple[int, int]]:
+    """Where chunks begin and end that a photograph can do without, and whose checksum is wrong."""
+    found, place = list[tuple[int, int]](), len(START)
+    for _ in range(MAX_CHUNKS):
+        head = data[place : place + 8]
+        if len(head) < 8:
+            break
+        end = place + 12 + int.from_bytes(head[:4], "big")
+        lesser = bool(head[4] & 0x20)  # a small first letter
+        if lesser and end <= len(data):
+            stored = int.from_bytes(data[end - 4 : end], "big")
+            if zlib.crc32(data[place + 4 : end - 4]) != stored:
+                found.append((place, end))
+        place = end
+    return found
+
+
 def numbers(data: bytes) -> tuple[Numbers, int, bool]:
     """What a PNG says of its samples; their bits; and whether Pillow's would be others."""
     found = dict[bytes, bytes]()

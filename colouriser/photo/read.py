@@ -25,10 +25,11 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from ..errors import PhotoError, reason
 from . import png, tiff
-from .depth import TOP, Numbers, grey_table, to_deep_luma
+from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
 from .jpeg import ANEW, MOST_PARTS, START_OF_SCAN, Jpeg, same_luma, segments, whose_luma_stays
 from .kinds import HEAD, other_kind
 from .metadata import Metadata, of_directory, of_image, of_jpeg, orientation, resolution
+from .own import small_picture
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP
 JPEGS, WHOLE = ("JPEG", "MPO"), ("JPEG", "MPO", "PNG", "JPEG2000", "PPM")  # read as a whole
 JPEG_START = b"\xff\xd8\xff"
 KNOWN_STARTS = (JPEG_START, png.START, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8", b"BM")
+REDUCED = 1024  # longest side in samples from which the small picture of colours is made
 RARE_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)  # of which Pillow reads those of 8 bits and with loss
 NONE = Image.new("L", (1, 1))  # stands where pixels come later
 USUAL_COMPRESSIONS = (1, 5, 8, 32946, 32773)  # none, LZW, deflate, PackBits
@@ -50,7 +52,10 @@ NETPBM = re.compile(
     rb"P([56])\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s"
 )
 SEVERAL = "has more than one page or frame; only the first is used"
-PAGES = "has {count} pages; only the first is used, and the rest is left"
+PAGES = "has {count} pages or frames; only the first is used, and the rest is left"
+COUNTED = ("HEIF", "AVIF", "WEBP")  # whose heads say how many there are
+MOTION = re.compile(rb"MotionPhoto|MicroVideo|hdrgm:Version|HDRGainMap")  # as XMP tells
+SAMSUNGS_FILM = b"MotionPhoto_Data"
 BEHIND = "what follows the photograph in its file (another picture, a gain map or a film) is left"
 TRANSPOSED = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -84,6 +89,7 @@ class Photo:
     several: bool = False  # the file has more than one page or frame, and this is the first
     jpeg: Jpeg | None = None  # its file, if it is a JPEG whose luma can be kept as it is
     deep: np.ndarray | None = None  # luma as uint16 H×W, upright, of files deeper than 8 bits
+    own: np.ndarray | None = None  # its colours, uint8 H×W×3, small, see own.py; None without any
 
 
 def suffixes() -> set[str]:
@@ -153,14 +159,21 @@ def read(source: str | Path | BinaryIO, name: str | None = None) -> Photo:
             return _read(file, name)
 
 
-def read_picture(source: str | Path) -> Image.Image:
+def read_picture(source: str | Path | BinaryIO, name: str | None = None) -> Image.Image:
     """Read a photograph in its colours: upright, sRGB, mode "RGB"; a reference, for example.
 
-    Raises:
-        PhotoError: as `read`.
+    Args, Raises: as `read`.
     """
-    name = Path(source).name
-    with _explained(name), _open(source) as file, Image.open(file, formats=READABLE) as image:
+    name = name or (Path(source).name if isinstance(source, (str, Path)) else "the photograph")
+    with _explained(name):
+        if not isinstance(source, (str, Path)):
+            return _picture(source, name)
+        with _open(source) as file:
+            return _picture(file, name)
+
+
+def _picture(file: BinaryIO, name: str) -> Image.Image:
+    with Image.open(file, formats=READABLE) as image:
         _check_size(image.size)
         if image.format in JPEGS:
             _check_scans(_all(file))
@@ -211,16 +224,15 @@ def _read(file: BinaryIO, name: str) -> Photo:
         page, file = _page(file, name)
         if page and page.deep:
             return _read_deep_page(page, name)
+    if head.startswith(png.START):
+        file = _without_damaged_details(file, name)
     try:
         opened = Image.open(file, formats=READABLE)
     except Image.UnidentifiedImageError as error:
         if head.startswith(JPEG_START) and (rare := _rare_jpeg(_all(file), name)):
             return rare
         if head.startswith(KNOWN_STARTS):
-            raise PhotoError(
-                "damaged_or_rare",
-                "damaged, or of a rare kind of its format; save it again, as PNG or TIFF",
-            ) from error
+            raise _damaged_or_rare() from error
         raise
     with opened as image:
         _check_size(image.size)
@@ -228,10 +240,11 @@ def _read(file: BinaryIO, name: str) -> Photo:
         if image.format in JPEGS:
             _check_scans(data)
         suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
-        several = _say_several(image, page, name)
         metadata = (
             of_directory(page.tiff, page.directory, name) if page else of_image(image, data, name)
         )
+        followed = bool(MOTION.search(metadata.xmp)) or data.rfind(SAMSUNGS_FILM) >= 0
+        several = _say_several(image, page, followed, name)
         turned = orientation(metadata) if metadata.exif and not page else 1
         if turned == 1:  # Pillow knows XMP's as well
             turned = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -240,8 +253,9 @@ def _read(file: BinaryIO, name: str) -> Photo:
                 *found, name, Photo(NONE, suffix, None, metadata, dpi, several), turned
             )
         jpeg = whose_luma_stays(image, data, turned, name) if image.format in JPEGS else None
-        profile = "icc_profile" in image.info
+        profile, own = "icc_profile" in image.info, None
         if jpeg and not profile:
+            own = None if jpeg.grey else _eighth(data, turned)
             image.draft("L", None)  # its chroma would be decoded for nothing
         image.load()
         # Of a TIFF Pillow's own loading turns the pixels.
@@ -249,10 +263,31 @@ def _read(file: BinaryIO, name: str) -> Photo:
         upright = _to_srgb(stored, name)
         alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
         luma = _luma(upright)
+        own = small_picture(upright) if own is None else own
         if jpeg and profile and not same_luma(stored, luma):
             log.warning(ANEW, name, "its colour profile changes it")
             jpeg = None
-        return Photo(luma, suffix, alpha, metadata, dpi, several, jpeg)
+        return Photo(luma, suffix, alpha, metadata, dpi, several, jpeg, own=own)
+
+
+def _eighth(data: bytes, orientation: int) -> np.ndarray | None:
+    """The small picture of a JPEG's colours, decoded at an eighth of its size."""
+    with Image.open(io.BytesIO(data), formats=JPEGS) as image:
+        image.draft("RGB", (1, 1))
+        return small_picture(_turned(image, orientation))
+
+
+def _without_damaged_details(file: BinaryIO, name: str) -> BinaryIO:
+    """A PNG, but for details that are damaged, for which it would not be opened."""
+    data = _all(file)
+    if not (damaged := png.damaged_details(data)):
+        return file
+    log.warning("%s: has damaged details, which are dropped", name)
+    kept, last = list[bytes](), 0
+    for start, end in damaged:
+        kept.append(data[last:start])
+        last = end
+    return io.BytesIO(b"".join([*kept, data[last:]]))
 
 
 def _rare_jpeg(data: bytes, name: str) -> Photo | None:
@@ -426,7 +461,34 @@ def _of_samples(
     deep = np.ascontiguousarray(turn(deep))
     alpha = None if clear is None else Image.fromarray(np.ascontiguousarray(turn(clear)))
     deeper = samples.dtype.itemsize > 1
-    return replace(about, luma=to_eight_bits(deep), alpha=alpha, deep=deep if deeper else None)
+    has_colours = numbers.family in ("rgb", "cmyk")  # those of Lab are not looked at
+    own = small_picture(_reduced(samples, numbers, turn)) if has_colours else None
+    luma = to_eight_bits(deep)
+    return replace(about, luma=luma, alpha=alpha, deep=deep if deeper else None, own=own)
+
+
+def _reduced(
+    samples: np.ndarray, numbers: Numbers, turn: Callable[[np.ndarray], np.ndarray]
+) -> Image.Image:
+    """Every so many samples in their colours, mode "RGB"; profiles are left."""
+    step = max(1, max(samples.shape[:2]) // REDUCED)
+    rgb = np.ascontiguousarray(turn(to_rgb(samples[::step, ::step], numbers)))
+    return Image.fromarray(rgb)
+
+
+def inverted(photo: Photo) -> Photo:
+    """A negative as the positive that it stands for: luma reversed, from the film's own base, which
+    an orange mask darkens, to its densest place. Its luma is another one, of which 0.1 % at either
+    end is cut off."""
+    deep = np.asarray(photo.luma, np.uint16) * 257 if photo.deep is None else photo.deep
+    black, white = np.percentile(deep[:: max(1, len(deep) // 1000)], (0.1, 99.9))
+    rows = max(1, BAND // max(1, deep.shape[1]))
+    out = np.empty_like(deep)
+    for top in range(0, len(deep), rows):
+        part = deep[top : top + rows].astype(np.float32)
+        out[top : top + rows] = ((white - part) / max(1, white - black)).clip(0, 1) * TOP
+    luma = to_eight_bits(out)
+    return replace(photo, luma=luma, deep=None if photo.deep is None else out, jpeg=None, own=None)
 
 
 def to_eight_bits(deep: np.ndarray) -> Image.Image:
@@ -434,16 +496,22 @@ def to_eight_bits(deep: np.ndarray) -> Image.Image:
     return Image.fromarray(((deep.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
-def _say_several(image: Image.Image, page: tiff.Page | None, name: str) -> bool:
-    """Whether a file has more than one page or frame, which is said."""
-    if image.format == "MPO" or (image.format == "HEIF" and image.info.get("aux")):
+def _say_several(image: Image.Image, page: tiff.Page | None, followed: bool, name: str) -> bool:
+    """Whether a file has more than one page or frame, which is said.
+
+    Args:
+        followed: something follows the photograph that is no page.
+    """
+    if followed or image.format == "MPO" or (image.format == "HEIF" and image.info.get("aux")):
         log.warning("%s: %s", name, BEHIND)
         return False
     if page:  # which has said it
         return page.count > 1
     # Whether there are several is told by the first; to count them would mean to visit all.
     several = bool(getattr(image, "is_animated", False))
-    if several:
+    if several and image.format in COUNTED:
+        log.warning("%s: %s", name, PAGES.format(count=image.n_frames))  # type: ignore[attr-defined]
+    elif several:
         log.warning("%s: %s", name, SEVERAL)
     return several
 
@@ -524,7 +592,16 @@ def _too_large(what: str = "") -> PhotoError:
     )
 
 
+def _damaged_or_rare() -> PhotoError:
+    return PhotoError(
+        "damaged_or_rare",
+        "damaged, or of a rare kind of its format; save it again, as PNG or TIFF",
+    )
+
+
 def _damaged(error: Exception) -> PhotoError:
+    if "nsupported" in str(error):  # as decoders say it of what they do not know
+        return _damaged_or_rare()
     return PhotoError(
         "damaged",
         "damaged or incomplete ({reason}); save or download it again",

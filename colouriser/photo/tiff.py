@@ -31,7 +31,7 @@ REDUCED, MASK, OLD_REDUCED = 1, 4, 2
 RAW_PHOTOMETRICS = (32803, 34892)  # a mosaic of colours, or its linear light
 FAMILIES = {0: "grey", 1: "grey", 2: "rgb", 5: "cmyk", 6: "rgb", 8: "lab", 9: "lab"}
 CHANNELS = {"grey": 1, "rgb": 3, "cmyk": 4, "lab": 3}
-NONE_OF_PILLOWS = (22610, 33003, 33004, 33005, 34712, 34887, 34892, 50002, 52546)
+NONE_OF_PILLOWS = (22610, 33003, 33004, 33005, 34712, 34887, 34892, 50001, 50002, 52546)
 STRIP, LEVEL = 1 << 20, 2  # bytes of a strip, and zlib's level, as for PNG
 LARGER = 2  # times per side a picture of the same shape has to be, for the first to be its copy
 
@@ -153,6 +153,8 @@ def samples(page: Page) -> tuple[np.ndarray, Numbers]:
         opened.filehandle.seek(directory.place)
         found = TiffPage(opened, index=0)
         values = found.asarray()
+    if values.dtype == np.int8:  # as libtiff, and so all viewers, take them
+        values = values.view(np.uint8)
     if tiff.value(directory, PLANAR, 1) == 2 and values.ndim == 3:
         values = np.moveaxis(values, 0, 2)
     values = values.reshape(height, width, -1)

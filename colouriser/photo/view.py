@@ -20,17 +20,20 @@ class View:
     alpha: Image.Image | None  # mode "L", of luma's size, for photographs with transparency
     size: tuple[int, int]  # of the photograph: width, height
     several: bool  # the file has more than one page or frame, and this is the first
+    picture: Image.Image | None = None  # mode "RGB", of luma's size, if it is in colour already
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory."""
-        return self.luma.width * self.luma.height * (2 if self.alpha else 1)
+        planes = 1 + (self.alpha is not None) + 3 * (self.picture is not None)
+        return self.luma.width * self.luma.height * planes
 
 
-def view(photo: Photo) -> View:
-    """The small copy of a photograph."""
+def view(photo: Photo, picture: Image.Image | None = None) -> View:
+    """The small copy of a photograph; and of the same in its own colours."""
     alpha = fit(photo.alpha) if photo.alpha else None
-    return View(fit(photo.luma), alpha, photo.luma.size, photo.several)
+    colours = fit(picture) if picture else None
+    return View(fit(photo.luma), alpha, photo.luma.size, photo.several, colours)
 
 
 def fit(image: Image.Image, side: int = SIDE) -> Image.Image:

@@ -49,7 +49,13 @@ def result_name(name: str) -> str:
     return name if writable(Path(name)) else f"{name}.png"
 
 
-def to_colour(photo: Photo, name: str) -> Image.Image:
+def stored_orientation(photo: Photo, name: str) -> int:
+    """The EXIF orientation of the pixels in a result of this name: 1, or that of a JPEG whose luma
+    stays as it is stored."""
+    return photo.jpeg.orientation if photo.jpeg and _format(Path(name)) == "JPEG" else 1
+
+
+def working_luma(photo: Photo, name: str) -> Image.Image:
     """The luma to be coloured for a result of this name, mode "L": all of the photograph's, or half
     the size for a JPEG whose own luma stays, which has chroma of half the size."""
     if photo.jpeg and _format(Path(name)) == "JPEG":
@@ -99,7 +105,7 @@ def encode(
     """A coloured photograph's file.
 
     Args:
-        colour: mode "RGB", of the photograph's size or of what `to_colour` gave.
+        colour: mode "RGB", of the photograph's size or of what `working_luma` gave.
         name: of the file; the suffix decides the format. A JPEG of a JPEG keeps its luma as it is
             (jpeg.py); others are written at quality 100 with chroma at full size, WebP lossless,
             since anything smaller would change luma.

@@ -45,9 +45,7 @@ def edited(packet: bytes, position: bool, orientation: int) -> bytes:
     """
     text = _text(packet) if packet else EMPTY
     _check(text)
-    text = _without(text, UNTRUE if position else f"{POSITION}|{UNTRUE}")
-    text = re.sub(r"(tiff:Orientation\s*=\s*[\"'])\d", rf"\g<1>{orientation}", text)
-    text = re.sub(r"(<tiff:Orientation>)\d", rf"\g<1>{orientation}", text)
+    text = _still_true(text, position, orientation)
     text = EMPTY_RDF.sub(r"<\1RDF\2></\1RDF>", text, count=1)
     ends = list(END_OF_RDF.finditer(text))
     if not ends:
@@ -57,6 +55,28 @@ def edited(packet: bytes, position: bool, orientation: int) -> bytes:
     text = re.sub(r"\s+(<\?xpacket end=)", r"\n\1", text)  # room that programs leave for more
     _check(text)
     return text.encode()
+
+
+def cleaned(packet: bytes, position: bool, orientation: int) -> bytes:
+    """A file of XMP without what `edited` takes out; the same bytes if that is nothing.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    text = _text(packet)
+    _check(text)
+    if not END_OF_RDF.search(text) and not EMPTY_RDF.search(text):
+        raise ValueError("it has no RDF")
+    kept = _still_true(text, position, orientation)
+    if kept == text:
+        return packet
+    return re.sub(r"(<\?xml[^>]*encoding=[\"'])[\w-]+", r"\g<1>UTF-8", kept).encode()
+
+
+def _still_true(text: str, position: bool, orientation: int) -> str:
+    text = _without(text, UNTRUE if position else f"{POSITION}|{UNTRUE}")
+    text = re.sub(r"(tiff:Orientation\s*=\s*[\"'])\d", rf"\g<1>{orientation}", text)
+    return re.sub(r"(<tiff:Orientation>)\d", rf"\g<1>{orientation}", text)
 
 
 def joined(packet: bytes, more: bytes) -> bytes:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from colouriser.__main__ import program
 from colouriser.archive.manifest import Manifest
 from colouriser.archive.store import open_store, photographs, safe
+from colouriser.debris import PassedOver
 
 from .conftest import command
 
@@ -89,7 +90,9 @@ def test_names_that_lead_elsewhere(bucket: str, server: str, tmp_path: Path) -> 
     for key in ("../up.jpg", "a/../../../up.jpg", "a/./b.jpg"):
         client.put_object(Bucket="album", Key=f"scans/{key}", Body=b"-")
     out = tmp_path / "here" / "out"
-    files, problems = photographs(open_store(f"s3://album/scans?{bucket}"), open_store(str(out)))
+    files, problems = photographs(
+        open_store(f"s3://album/scans?{bucket}"), open_store(str(out)), PassedOver()
+    )
     assert not [file.name for file in files if ".." in file.name]
     assert not safe("zero\0.jpg")
     assert len(files) == 4  # those of the fixture

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from colouriser.archive.store import open_store, photographs
+from colouriser.debris import PassedOver
 
 from ..conftest import ROOT
 from .conftest import check, command, manifest, names, wait_for
@@ -67,7 +68,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, cat: Image.Image) -> None:
     cat.save(tmp_path / "photos" / "cat.jpg")
     os.mkfifo(tmp_path / "photos" / "pipe.jpg")
     output = open_store(str(tmp_path / "out"))
-    files, problems = photographs(open_store(str(tmp_path / "photos")), output)
+    files, problems = photographs(open_store(str(tmp_path / "photos")), output, PassedOver())
     assert [file.name for file in files] == ["cat.jpg"]
     assert ["it is no file" in str(problem) for problem in problems] == [True]
 
@@ -183,3 +184,25 @@ def test_without_ray(tmp_path: Path) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 1
     assert last(result) == "error: no ray; pip install 'colouriser[archive]'"
+
+
+def test_sidecars_come_along_and_results_have_the_photographs_own_time(
+    cat: Image.Image, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "1965").mkdir(parents=True)
+    cat.save(folder / "1965" / "a.jpg")
+    (folder / "1965" / "a.jpg.json").write_text('{"description": "a cat"}')
+    (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (folder / "scan.psd").write_bytes(b"8BPS\0\1")
+    for moment in (-150_000_000, 0):  # of 1965, and of the moment that a lost date becomes
+        os.utime(folder / "1965" / "a.jpg", (moment, moment))
+        first = command("archive", folder, out)
+        assert first.returncode == 0, first.stderr
+        assert "passed over: hidden files: 1" in first.stderr
+        assert f"passed over: {folder}/scan.psd: a document of Photoshop" in first.stderr
+        assert first.stderr.splitlines()[-1] == "1 coloured, 0 found, 0 skipped, 0 failed"
+        assert names(out) == {"1965/a.jpg", "1965/a.jpg.json"}
+        assert (out / "1965" / "a.jpg").stat().st_mtime == moment
+        again = command("archive", folder, out)
+        assert again.stderr.splitlines()[-1] == "0 coloured, 0 found, 1 skipped, 0 failed"

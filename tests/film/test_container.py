@@ -198,20 +198,28 @@ def test_damaged_packets_are_skipped_and_counted(
     for start in packets[5:8]:
         data[start : start + 600] = bytes(600)
     source.write_bytes(data)
-    frames = list(Film.open(source).frames())
+    frames = list(Film.open(source).frames(report=True))
     assert FRAMES - 3 <= len(frames) < FRAMES
     assert "damaged packets were skipped" in caplog.text
 
 
 def test_time_that_goes_backwards(tmp_path: Path) -> None:
-    path = tmp_path / "a.nut"
-    with av.open(str(path), "w", format="avi") as container:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
         stream = container.add_stream("mjpeg", 25)
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
-        for index, picture in enumerate(scene("coffee", 5)):
-            frame = av.VideoFrame.from_ndarray(picture).reformat(format="yuvj420p")
-            frame.pts = index
-            container.mux(stream.encode(frame))
-    # AVI has no times of its own: frames are counted.
-    film = Film.open(path)
-    assert seconds(film) == pytest.approx([index / 25 for index in range(5)])
+        frame = av.VideoFrame.from_ndarray(scene("coffee", 1)[0]).reformat(format="yuvj420p")
+        for index, pts in enumerate((10, 50, 30, 70)):
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            for packet in stream.encode(frame):
+                packet.pts, packet.dts, packet.time_base = pts, index, Fraction(1, 1000)
+                container.mux(packet)
+    with pytest.raises(FilmError, match=r"a\.mkv: time goes backwards at frame 2"):
+        list(Film.open(path).frames())
+
+
+def test_too_many_pixels(tmp_path: Path) -> None:
+    picture = np.zeros((4320, 7680, 3), np.uint8)
+    source = write_film(tmp_path / "8k.mkv", [picture], "mjpeg", "yuvj420p")
+    with pytest.raises(FilmError, match="has 7680 × 4320 pixels"):
+        Film.open(source)

@@ -25,7 +25,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from PIL import ExifTags, Image
 
 from colouriser import ColouriserError, Hint, photo
-from colouriser.live import Live
+from colouriser.follow import ModelFollower
 from colouriser.options import Options, Wishes
 from colouriser.page import build, launch, storage
 from colouriser.page.one import PICTURES
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def url(cat: Image.Image) -> Iterator[str]:
-    demo = build(Live(None, cat))
+    demo = build(ModelFollower(None, cat))
     yield launch(demo, prevent_thread_lock=True, quiet=True)
     demo.close()
 
@@ -173,7 +173,9 @@ def test_failures_of_one_name_are_all_told(client: Client, tmp_path: Path) -> No
     with zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
         archive.writestr("a/x.jpg", b"no image")
         archive.writestr("b/x.jpg", b"no image")
-    with pytest.raises(AppError, match=r"No photograph could be coloured\. (x\.jpg: not an .*){2}"):
+    with pytest.raises(
+        AppError, match=r"No photograph could be coloured\. a/x\.jpg: not an .* b/x\.jpg: not an "
+    ):
         client.predict([handle_file(tmp_path / "album.zip")], api_name="/colourise_many")
 
 
@@ -183,8 +185,11 @@ def test_colourise_many(client: Client, cat: Image.Image, tmp_path: Path) -> Non
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
         archive.write(tmp_path / "one.jpg", "folder/one.jpg")  # the same name again
+        archive.write(tmp_path / "one.jpg", "one.jpg")
         archive.write(tmp_path / "two.png", "folder/four.png")
+        archive.writestr("folder/four.png.json", '{"description": "a cat"}')
         archive.writestr("folder/notes.txt", "passed over")
+        archive.writestr("folder/scan.psd", b"8BPS\0\1")
         archive.writestr("__MACOSX/._four.png", "passed over")
     names = ("one.jpg", "two.png", "three.heic", "broken.jpg", "more.zip")
     files = [handle_file(tmp_path / name) for name in names]
@@ -195,12 +200,32 @@ def test_colourise_many(client: Client, cat: Image.Image, tmp_path: Path) -> Non
             "one-2-colourised.jpg",
             "two-colourised.png",
             "three-colourised.png",
-            "four-colourised.png",
+            "folder/one-colourised.jpg",
+            "folder/four-colourised.png",
+            "folder/four-colourised.png.json",
         }
         assert archive.testzip() is None
-    broken, passed = failures
+    broken, passed, named = failures
     assert broken.startswith("broken.jpg: not an image")
-    assert passed == "notes.txt: no photograph, passed over"
+    assert passed == "passed over: files of systems: 1; other files: 1"
+    assert named.startswith("passed over: folder/scan.psd: a document of Photoshop")
+
+
+def test_one_in_colour_is_no_result(
+    client: Client, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.png")
+    astronaut.save(tmp_path / "astronaut.png")
+    photos = [handle_file(tmp_path / name) for name in ("cat.png", "astronaut.png")]
+    with pytest.raises(AppError, match=r"astronaut\.png: is in colour already; ask for recolour"):
+        client.predict(photos[1], api_name="/colourise")
+    result = client.predict(photos[1], recolour=True, api_name="/colourise")
+    assert Path(result).name == "astronaut-colourised.png"
+    packed, lines = client.predict(photos, api_name="/colourise_many")
+    assert lines == ["astronaut.png: in colour already, copied as it is"]
+    with zipfile.ZipFile(packed) as archive:
+        assert set(archive.namelist()) == {"cat-colourised.png", "astronaut.png"}
+        assert archive.read("astronaut.png") == (tmp_path / "astronaut.png").read_bytes()
 
 
 def test_no_photograph_at_all(client: Client, tmp_path: Path) -> None:
@@ -216,7 +241,7 @@ def test_photographs_do_not_disturb_each_other(
     url: str, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
 ) -> None:
     cat.save(tmp_path / "cat.png")
-    astronaut.save(tmp_path / "astronaut.png")
+    astronaut.convert("L").save(tmp_path / "astronaut.png")
     (tmp_path / "broken.png").write_bytes(b"no image")
     alone = {}
     client = Client(url, verbose=False)
@@ -307,7 +332,7 @@ def test_as_many_are_coloured_at_once_as_the_readme_says(
         return result
 
     monkeypatch.setattr(Studio, "colourise", counted)
-    demo = build(Live(None, cat))
+    demo = build(ModelFollower(None, cat))
     try:
         client = Client(launch(demo, prevent_thread_lock=True, quiet=True), verbose=False)
         file = handle_file(tmp_path / "cat.png")
@@ -361,7 +386,7 @@ def test_the_networks_answer_is_kept(
     cat: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cat.save(tmp_path / "cat.png")
-    studio, asked = Studio(Live(None, cat)), []
+    studio, asked = Studio(ModelFollower(None, cat)), []
     predict = studio.predict
 
     def counted(copy: WorkingCopy, *values: Any) -> tuple[str, Prediction]:
@@ -370,9 +395,9 @@ def test_the_networks_answer_is_kept(
 
     monkeypatch.setattr(studio, "predict", counted)
     file, hint = tmp_path / "cat.png", Hint(100, 100, "#3050a0")
-    with studio.turn() as turn:
+    with studio.slot() as slot:
         pictures = [
-            studio.preview(turn, file, wishes, options).read_bytes()
+            studio.preview(slot, file, wishes, options).read_bytes()
             for wishes, options in (
                 (Wishes(), Options()),
                 (Wishes(), Options(vividness=1.5)),
@@ -445,31 +470,31 @@ def test_places_are_checked(
 def test_a_place_is_waited_for_and_not_for_ever(
     cat: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    studio = Studio(Live(None, cat))
+    studio = Studio(ModelFollower(None, cat))
     monkeypatch.setattr("colouriser.page.studio.SECONDS", 0.2)
     busy = pytest.raises(ColouriserError, match="Many people")
-    with studio.turn(), studio.turn(), busy, studio.turn():
+    with studio.slot(), studio.slot(), busy, studio.slot():
         pass
-    with studio.turn():  # it is free again
+    with studio.slot():  # it is free again
         pass
 
 
 def test_browsers_wait_without_a_thread_and_not_without_bound(
     cat: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    studio = Studio(Live(None, cat))
+    studio = Studio(ModelFollower(None, cat))
     monkeypatch.setattr("colouriser.page.studio.WAITING", 3)
     answers, threads = list[str](), threading.active_count()
 
     async def visit() -> None:
         try:
-            async with studio.turn_later():
+            async with studio.slot_later():
                 answers.append("served")
         except ColouriserError as error:
             answers.append(error.code)
 
     async def crowd() -> None:
-        async with studio.turn_later(), studio.turn_later(), anyio.create_task_group() as group:
+        async with studio.slot_later(), studio.slot_later(), anyio.create_task_group() as group:
             for _ in range(5):
                 group.start_soon(visit)
             await anyio.sleep(0.2)
@@ -494,7 +519,7 @@ def test_a_full_queue_says_so(
 ) -> None:
     monkeypatch.setattr("colouriser.page.QUEUE", 1)
     cat.resize((3000, 2000)).save(tmp_path / "cat.png", compress_level=0)
-    demo = build(Live(None, cat))
+    demo = build(ModelFollower(None, cat))
     address = launch(demo, prevent_thread_lock=True, quiet=True)
     try:
         client = Client(address, verbose=False)

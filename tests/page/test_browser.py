@@ -47,9 +47,11 @@ def visit(browser: Browser, url: str, **options: Any) -> Page:
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     """The page on a laptop."""
-    opened = visit(browser, url)
+    opened, errors = visit(browser, url), list[str]()
+    opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     opened.context.close()
+    assert not errors
 
 
 @pytest.fixture
@@ -380,6 +382,104 @@ def test_borrowing_colours(page: Page, astronaut: Image.Image, tmp_path: Path) -
     expect(page.get_by_role("alert")).to_be_hidden()
 
 
+def test_no_late_answer_reaches_another_photograph(
+    page: Page, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        first = not held or "upload" in route.request.url
+        if first and (
+            "upload" in route.request.url or '"unsure"' in (route.request.post_data or "")
+        ):
+            held.append(route)
+        else:
+            route.continue_()
+
+    astronaut.save(tmp_path / "reference.png")
+    page.route(re.compile("component_server|/upload"), hold)
+    page.get_by_role("button", name="Show where it is unsure").click()
+    page.locator(".reference").set_input_files(tmp_path / "reference.png")
+    page.get_by_role("button", name="Summer Palace").click()
+    expect(page.locator(".note")).to_contain_text("640 × 427")
+    coloured(page)
+    page.get_by_role("button", name="Show where it is unsure").click()
+    expect(page.locator(".unsure")).to_be_visible()
+    mask = page.locator(".unsure").evaluate("e => e.style.maskImage")
+    assert len(held) == 2
+    for route in held:
+        with page.expect_response(route.request.url):
+            route.continue_()
+    page.wait_for_timeout(500)
+    assert page.locator(".unsure").evaluate("e => e.style.maskImage") == mask
+    expect(page.locator(".reference-picture")).to_be_hidden()
+
+
+def test_pictures_are_decoded_once_and_let_go(page: Page, cat: Image.Image, tmp_path: Path) -> None:
+    page.add_init_script(
+        """
+        window.decoded = [], window.alive = new Set();
+        const {decode} = HTMLImageElement.prototype, {createObjectURL, revokeObjectURL} = URL;
+        HTMLImageElement.prototype.decode = function () {
+          decoded.push(this.src);
+          return decode.call(this);
+        };
+        URL.createObjectURL = (object) => {
+          const url = createObjectURL(object);
+          alive.add(url);
+          return url;
+        };
+        URL.revokeObjectURL = (url) => { alive.delete(url); revokeObjectURL(url); };
+        """
+    )
+    page.reload()
+    coloured(page)
+    cat.save(tmp_path / "cat.png")
+    for _ in range(2):
+        upload(page, tmp_path / "cat.png")
+        page.locator(".reference").set_input_files(tmp_path / "cat.png")
+        expect(page.locator(".reference-picture")).to_be_visible()
+    page.get_by_role("button", name="Summer Palace").click()
+    expect(page.locator(".note")).to_contain_text("640 × 427")
+    coloured(page)
+    decoded = page.evaluate("decoded")
+    assert len(decoded) >= 6
+    assert len(set(decoded)) == len(decoded)
+    assert page.evaluate("alive.size") == 0
+
+
+def test_other_colourings_follow_a_correction(page: Page) -> None:
+    strip = page.locator(".strip img")
+    expect(strip).to_have_count(5)
+    before = strip.first.get_attribute("src")
+    page.get_by_role("button", name="Correct colours").click()
+    page.get_by_role("button", name="Add a place").click()
+    page.locator(".swatch").nth(1).click()
+    page.keyboard.press("Escape")
+    coloured(page)
+    page.locator(".strip").scroll_into_view_if_needed()
+    page.wait_for_function("b => document.querySelector('.strip img').src !== b", arg=before)
+    expect(strip).to_have_count(5)
+
+
+def test_all_pixels_on_a_phone_have_a_bound(phone: Page, tmp_path: Path) -> None:
+    asked: list[str] = []
+    phone.on(
+        "request",
+        lambda request: asked.append(
+            request.post_data or "" if "component_server" in request.url else ""
+        ),
+    )
+    Image.linear_gradient("L").resize((6000, 4100)).save(tmp_path / "large.jpg")
+    upload(phone, tmp_path / "large.jpg")
+    expect(phone.locator(".note")).to_contain_text("This device shows fewer of them")
+    phone.locator(".z100").click()
+    expect(phone.locator(".z100")).to_have_attribute("aria-pressed", "true")
+    phone.wait_for_timeout(500)
+    assert any('"colour"' in data for data in asked)
+    assert not any('"full"' in data for data in asked)
+
+
 def test_the_camera(page: Page) -> None:
     page.get_by_role("button", name="Camera", exact=True).click()
     page.wait_for_function("document.querySelector('.video video').videoWidth > 0")
@@ -510,12 +610,12 @@ def test_names_out_of_an_archive_are_text(page: Page, cat: Image.Image, tmp_path
         for name in names:
             archive.writestr(f"broken{name}", b"no image")
             archive.writestr(f"good{name}", photograph.getvalue())
-            archive.writestr(f"other{name}.txt", b"")
+            archive.writestr(f"other{name}.psd", b"8BPS")
     add_many(page, [tmp_path / "album.zip"])
     expect(page.locator("#zip")).to_be_enabled(timeout=PATIENCE)
     for name in names:
         expect(page.locator("#progress")).to_contain_text(f"broken{name}: not an image")
-        expect(page.locator("#progress")).to_contain_text(f"other{name}.txt")
+        expect(page.locator("#progress")).to_contain_text(f"other{name}.psd: a document of")
         expect(page.get_by_text(f"good{Path(name).stem}-colourised.png").first).to_be_visible()
     page.locator("#gallery button").first.click()
     expect(page.locator(".note")).to_contain_text("90 × 60 pixels")

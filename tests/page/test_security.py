@@ -17,7 +17,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 from PIL import Image
 
-from colouriser.live import Live
+from colouriser.follow import ModelFollower
 from colouriser.page import build, launch, storage
 from colouriser.page import studio as engine
 
@@ -30,7 +30,7 @@ SETTINGS = [256, 1, 0, "png", False, False, None, None, 1, 0]
 
 @pytest.fixture(scope="module")
 def demo(cat: Image.Image) -> Iterator[gr.Blocks]:
-    opened = build(Live(None, cat))
+    opened = build(ModelFollower(None, cat))
     launch(opened, prevent_thread_lock=True, quiet=True)
     yield opened
     opened.close()

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from colouriser import ColouriserError
-from colouriser.live import Live
+from colouriser.follow import ModelFollower
 from colouriser.options import Options, Wishes
 from colouriser.page import storage
 from colouriser.page.studio import Studio
@@ -79,10 +79,10 @@ def test_what_is_busy_makes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_after_an_hour_nothing_is_left_in_memory(cat: Image.Image, tmp_path: Path) -> None:
     cat.save(tmp_path / "cat.png")
     now = time.time()
-    studio = Studio(Live(None, cat), clock=lambda: now)
-    with studio.turn() as turn:
-        studio.preview(turn, tmp_path / "cat.png", Wishes(), Options())
-        studio.save(turn, tmp_path / "cat.png", Wishes(), Options(), to_look_at=True)
+    studio = Studio(ModelFollower(None, cat), clock=lambda: now)
+    with studio.slot() as slot:
+        studio.preview(slot, tmp_path / "cat.png", Wishes(), Options())
+        studio.save(slot, tmp_path / "cat.png", Wishes(), Options(), to_look_at=True)
     studio.pool.close()
     studio.expire()
     assert len(studio.kept) == 2
@@ -94,9 +94,9 @@ def test_after_an_hour_nothing_is_left_in_memory(cat: Image.Image, tmp_path: Pat
 
 
 def test_what_a_killed_process_leaves_is_in_the_folder_too(cat: Image.Image) -> None:
-    studio = Studio(Live(None, cat))
-    with studio.turn() as turn:
-        assert turn.process.call(60, tempfile.gettempdir) == str(storage.WORK)
+    studio = Studio(ModelFollower(None, cat))
+    with studio.slot() as slot:
+        assert slot.process.call(60, tempfile.gettempdir) == str(storage.WORK)
     studio.pool.close()
 
 

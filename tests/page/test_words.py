@@ -1,12 +1,14 @@
 """What the page says, in each language."""
 
 import ast
+import json
 import re
+from pathlib import Path
 
 import gradio as gr
 
 from colouriser import PhotoError
-from colouriser.page.words import ERRORS, TEXTS, VIEWER, said, shown
+from colouriser.page.words import ERRORS, TEXTS, VIEWER, to_gradio_error, translate
 
 from ..conftest import ROOT
 
@@ -49,33 +51,44 @@ def test_every_error_of_the_library_has_its_german() -> None:
 def test_errors_are_said_in_the_browsers_language() -> None:
     error = PhotoError("too_many", "more than {most} photographs; give them in parts", most=500)
     german = gr.Request(headers={"accept-language": "de-DE,de;q=0.9,en;q=0.8"})
-    assert said(error.of("a.zip"), german) == "a.zip: mehr als 500 Fotos; geben Sie sie in Teilen"
+    assert (
+        translate(error.of("a.zip"), german) == "a.zip: mehr als 500 Fotos; geben Sie sie in Teilen"
+    )
     for headers in ({}, {"accept-language": "fr"}, {"accept-language": "\x00" * 5000}):
         other = gr.Request(headers=headers)
-        assert said(error, other) == "a.zip: more than 500 photographs; give them in parts"
+        assert translate(error, other) == "a.zip: more than 500 photographs; give them in parts"
 
 
 def test_names_from_outside_are_no_markup() -> None:
     error = PhotoError("not_an_image", "no image").of("![t](http://host/x)<img src=//host/y>.jpg")
-    message = str(shown(error, None).message)
+    message = str(to_gradio_error(error, None).message)
     assert "<" not in message
     assert "&lt;img" in message
 
 
-def test_texts_are_files_of_their_own() -> None:
-    names = {path.name for path in (ROOT / "colouriser" / "page" / "texts").iterdir()}
-    assert names == {f"{language}.json" for language in TEXTS}
+def texts_in(folder: Path) -> dict[str, dict[str, str]]:
+    return {path.stem: json.loads(path.read_text()) for path in (folder / "texts").iterdir()}
+
+
+def test_each_text_is_in_one_file_of_each_language() -> None:
+    page, viewer = texts_in(ROOT / "colouriser" / "page"), texts_in(VIEWER)
+    script = (VIEWER / "words.js").read_text()
+    assert set(page) == set(viewer) == set(re.findall(r'"(\w\w)"', script))
+    for language in page:
+        assert not set(page[language]) & set(viewer[language])
 
 
 def test_the_viewer_has_all_its_words_and_no_others() -> None:
-    folder = ROOT / "colouriser" / "page" / "viewer"
-    html, script = ((folder / f"viewer.{kind}").read_text() for kind in ("html", "js"))
+    modules = ("viewer.html", "viewer.js", "session.js", "words.js", "../page/answerer.js")
+    html, *scripts = ((VIEWER / name).read_text() for name in modules)
+    script = "".join(scripts)
     wanted = set(re.findall(r'data-(?:text|name)="(\w+)"', html))
-    wanted |= set(re.findall(r'(?:texts\.|say\(")(\w+)', script)) - {"en"}
-    wanted |= set(re.findall(r'working\("(\w+)"\)', script))
+    asked = r'(?:texts\.|say\("|Failure\("|status\("|#work\(state, "|"choose" : ")(\w+)'
+    wanted |= set(re.findall(asked, script))
     wanted |= {"red", "brown", "orange", "yellow", "green", "turquoise", "blue", "violet", "pink"}
-    wanted |= {"grey_", "light", "dark"}  # which nameOf puts together
-    wanted |= {key for key in VIEWER["en"] if key.startswith("example_")}
-    assert wanted == set(VIEWER["en"]) == set(VIEWER["de"])
-    for key, text in VIEWER["en"].items():
-        assert fields(VIEWER["de"][key]) == fields(text), key
+    wanted |= {"grey_", "light", "dark"}  # which colourName puts together
+    known = texts_in(VIEWER)
+    wanted |= {key for key in known["en"] if key.startswith("example_")}
+    assert wanted == set(known["en"]) == set(known["de"])
+    for key, text in known["en"].items():
+        assert fields(known["de"][key]) == fields(text), key

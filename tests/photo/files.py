@@ -86,10 +86,10 @@ def coloured(path: Path, out: Path, position: bool = False) -> Path:
     import torch
 
     read = photo.read(path)
-    grey = photo.to_colour(read, out.name)
+    grey = photo.working_luma(read, out.name)
     luma = torch.from_numpy(np.array(grey))[None, None] / 255
     chroma = torch.full((1, 2, *luma.shape[2:]), 0.1)
     chroma[:, 1] = -0.05
-    rgb = colour.merge(luma, chroma)[0].mul(255).round().byte().permute(1, 2, 0)
+    rgb = colour.to_rgb(luma, chroma)[0].mul(255).round().byte().permute(1, 2, 0)
     photo.write(Image.fromarray(rgb.numpy()), out, read, position)
     return out

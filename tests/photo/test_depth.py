@@ -313,7 +313,7 @@ def test_the_pages_of_an_album_are_counted(
     read = photo.read(tmp_path / "album.tif")
     assert read.several
     assert read.luma.size == (WIDTH, HEIGHT)
-    assert "album.tif: has 7 pages; only the first is used" in caplog.text
+    assert "album.tif: has 7 pages or frames; only the first is used" in caplog.text
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -419,3 +419,16 @@ def test_ordinary_files_say_nothing(
         cat.save(tmp_path / f"cat{suffix}")
         assert photo.read(tmp_path / f"cat{suffix}").deep is None
     assert not caplog.records
+
+
+def test_bytes_that_are_said_to_be_signed_are_shown_as_they_are(tmp_path: Path) -> None:
+    values = whole(255, "u1")
+    path = tiff(tmp_path / "signed.tif", values.view("i1"))
+    assert (read_luma(path) == values).all()
+
+
+def test_webp_in_tiff(tmp_path: Path) -> None:
+    values = np.dstack([whole(255, "u1")] * 3)
+    options = {"photometric": "rgb", "compression": "webp", "compressionargs": {"level": -1}}
+    path = tiff(tmp_path / "webp.tif", values, **options)
+    assert abs(read_luma(path) - values[..., 0]).max() <= 1

@@ -44,11 +44,11 @@ def coefficients(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def coloured(source: Path, out: Path) -> Path:
     """What the library writes for a photograph, in colours of our own."""
     read = photo.read(source)
-    grey = photo.to_colour(read, out.name)
+    grey = photo.working_luma(read, out.name)
     size = grey.size
     luma = torch.from_numpy(np.array(grey))[None, None] / 255
     down = torch.linspace(-0.1, 0.1, size[1]).view(1, 1, -1, 1).expand(1, 1, size[1], size[0])
-    rgb = colour.merge(luma, torch.cat([down, -down], 1))[0].mul(255).round().byte()
+    rgb = colour.to_rgb(luma, torch.cat([down, -down], 1))[0].mul(255).round().byte()
     photo.write(Image.fromarray(rgb.permute(1, 2, 0).numpy()), out, read)
     return out
 
@@ -123,8 +123,8 @@ def test_colours_lie_where_they_belong(orientation: int, tmp_path: Path) -> None
 
 def test_colours_of_the_whole_size_or_half_of_it(cat: Image.Image, tmp_path: Path) -> None:
     read = photo.read(write_jpeg(cat, tmp_path / "in.jpg"))
-    assert photo.to_colour(read, "out.jpg").size == (226, 150)
-    assert photo.to_colour(read, "out.png").size == cat.size
+    assert photo.working_luma(read, "out.jpg").size == (226, 150)
+    assert photo.working_luma(read, "out.png").size == cat.size
     photo.write(cat, tmp_path / "whole.jpg", read)
     photo.write(cat.reduce(2), tmp_path / "half.jpg", read)
     assert (tmp_path / "whole.jpg").read_bytes() == (tmp_path / "half.jpg").read_bytes()

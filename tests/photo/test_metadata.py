@@ -298,3 +298,23 @@ def test_damaged_metadata_never_stops_a_photograph(tmp_path: Path) -> None:
         photo.write(read.luma.convert("RGB"), tmp_path / f"out{suffix}", read)
         with Image.open(tmp_path / f"out{suffix}") as image:
             image.load()
+
+
+def test_a_damaged_detail_of_a_png_costs_itself_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = PngInfo()
+    text.add_text("Title", "a mill")
+    image = Image.linear_gradient("L")
+    image.save(tmp_path / "a.png", dpi=(300, 300), pnginfo=text)
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    data[data.index(b"pHYs") + 12] ^= 1  # its checksum does not fit any more
+    (tmp_path / "a.png").write_bytes(data)
+    found = photo.read(tmp_path / "a.png")
+    assert found.luma.tobytes() == image.tobytes()
+    assert (found.dpi, len(found.metadata.texts)) == (None, 1)
+    assert "a.png: has damaged details, which are dropped" in caplog.text
+    data[data.index(b"IDAT") + 9] ^= 1
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(PhotoError, match="damaged"):
+        photo.read(tmp_path / "a.png")

@@ -236,7 +236,10 @@ def test_first_page_with_a_warning(
     read = photo.read(tmp_path / "pages.tif")
     assert read.luma.size == cat.size
     assert read.several
-    assert "pages.tif: has 2 pages; only the first is used, and the rest is left" in caplog.text
+    assert (
+        "pages.tif: has 2 pages or frames; only the first is used, and the rest is left"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("size", [(13_000, 13_000), (60_000, 60_000), (70_000, 1)])
@@ -314,6 +317,28 @@ def test_what_follows_a_jpeg_is_not_counted(cat: Image.Image, tmp_path: Path) ->
     with open(tmp_path / "motion.jpg", "ab") as file:
         file.write(film)
     assert photo.read(tmp_path / "motion.jpg").luma.size == cat.size
+
+
+@pytest.mark.parametrize("how", ["xmp", "trailer"])
+def test_a_film_behind_a_photograph_is_said(
+    how: str, cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    packet = b'<x xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MotionPhoto="1"/>'
+    cat.save(tmp_path / "motion.jpg", xmp=packet if how == "xmp" else b"")
+    with open(tmp_path / "motion.jpg", "ab") as file:
+        file.write(b"MotionPhoto_Data" * (how == "trailer") + b"\0\0\0\x18ftypmp42" + bytes(9000))
+    assert not photo.read(tmp_path / "motion.jpg").several
+    assert "motion.jpg: what follows the photograph in its file" in caplog.text
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".avif", ".heic"])
+def test_frames_are_counted_where_a_head_says_how_many(
+    suffix: str, cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small, path = cat.resize((64, 48)), tmp_path / f"album{suffix}"
+    small.save(path, save_all=True, append_images=[small.rotate(90), small.rotate(180)])
+    assert photo.read(path).several
+    assert f"album{suffix}: has 3 pages or frames; only the first" in caplog.text
 
 
 def test_pages_are_not_counted(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from colouriser import Colouriser, colour
+from colouriser import Colouriser, Generator, colour
 from colouriser.compare import colourfulness
-from colouriser.hub import BUNDLED, WEIGHTS
+from colouriser.hub import BUNDLED, WEIGHTS, load, resolve
 from train.__main__ import STEPS, main
 from train.data.degrade import degrade
 from train.data.prepare import split_by_hash
@@ -32,7 +32,7 @@ from train.run import Run
 from train.stages.critic import CriticLoss, new_critic, new_eyes, train_critic
 from train.stages.eyes import NETWORK, Eyes, perceptual_distance, recognition_distance
 from train.stages.gan import train_gan
-from train.stages.generator import train_generator
+from train.stages.generator import take_over, train_generator
 
 from ..conftest import ROOT, train
 
@@ -228,6 +228,16 @@ def test_curves_and_pictures_are_tracked(
     expected = [float(row["valid_psnr"]) for row in history(folder / "generator")]
     assert json.loads(shown.stdout.splitlines()[-1]) == pytest.approx(expected, rel=1e-4)
     assert len(list((tmp_path / "trackio" / "media").rglob("*.jpg"))) == 2
+
+
+def test_finetune_goes_on_from_the_bundled_weights() -> None:
+    bundled = load(resolve(None))
+    generator = Generator(RECIPES["finetune"].model)
+    take_over(generator, bundled, str(BUNDLED))
+    luma = torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        own, theirs = (network.eval()(luma).chroma for network in (generator, bundled))
+    assert torch.equal(own, theirs)
 
 
 def test_a_model_of_another_architecture_is_no_start(

@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 
 from colouriser import Colouriser, Generator, ModelError
 from colouriser.__main__ import program
-from colouriser.hub import BUNDLED, CONFIG, LARGEST, WEIGHTS
-from colouriser.live import Live
+from colouriser.follow import ModelFollower
+from colouriser.hub import BUNDLED, CONFIG, MAX_BYTES, WEIGHTS
 from train.__main__ import main
 from train.release.publish import files
 from train.release.space import gradio_version
@@ -297,6 +297,21 @@ def test_without_network_what_is_cached_works(
     assert "Traceback" not in result.stderr
 
 
+def test_a_refused_token_is_named(hub: Hub) -> None:
+    hub.fault("GET /api/models/", status=401, message="Invalid credentials in Authorization header")
+    with pytest.raises(ModelError, match=r"does not take the token .*HF_TOKEN"):
+        Colouriser.load(f"{NAME}@v1")
+
+
+def test_without_a_home_hf_home_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(*arguments: object, **options: object) -> str:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("colouriser.hub.snapshot_download", homeless)
+    with pytest.raises(ModelError, match="set HF_HOME"):
+        Colouriser.load(f"{NAME}@v1")
+
+
 def test_names_that_are_not_there(hub: Hub, run: Path) -> None:
     assert publish(run) == 0
     with pytest.raises(ModelError, match="no repository owner/dogs on the Hub"):
@@ -391,31 +406,31 @@ def test_a_bad_commit_is_refused_and_a_good_one_taken(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert publish(run) == 0
-    live = Live(f"{NAME}@main", cat)
-    first = live.colouriser
+    follower = ModelFollower(f"{NAME}@main", cat)
+    first = follower.colouriser
     names = spoil(run, tmp_path / "bad", how)
     commit_by_hand(hub, tmp_path / "bad", names)
     bad = state(hub)["branches"]["main"]
     hub.requests.clear()
-    live.refresh()
-    live.refresh()
-    assert live.colouriser is first
+    follower.refresh()
+    follower.refresh()
+    assert follower.colouriser is first
     assert [r.message for r in caplog.records if bad[:7] in r.message]  # logged
     assert sum("stays" in r.message for r in caplog.records) == 1  # once
     if "unknown" in how or "too" in how:  # refused before anything large came
         assert not any("/cdn/" in r for r in hub.requests)
     assert publish(other, tag="v2") == 0
-    live.refresh()
-    assert same(live.colouriser, Colouriser.load(other / "gan"), cat)
-    assert not same(live.colouriser, first, cat)
-    assert state(hub)["tags"]["v2"][:7] in live.colouriser.name
+    follower.refresh()
+    assert same(follower.colouriser, Colouriser.load(other / "gan"), cat)
+    assert not same(follower.colouriser, first, cat)
+    assert state(hub)["tags"]["v2"][:7] in follower.colouriser.name
 
 
 def test_too_large_weights_are_not_downloaded(
     hub: Hub, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert publish(run) == 0
-    monkeypatch.setitem(LARGEST, WEIGHTS, 1000)
+    monkeypatch.setitem(MAX_BYTES, WEIGHTS, 1000)
     with pytest.raises(ModelError, match="larger than 1000 bytes"):
         Colouriser.load(f"{NAME}@v1")
     assert not any("/cdn/" in request for request in hub.requests)
@@ -499,27 +514,31 @@ def test_whatever_a_download_raises_the_page_starts_and_goes_on_looking(
 
     with monkeypatch.context() as context:
         context.setattr("colouriser.hub.snapshot_download", broken)
-        live = Live(f"{NAME}@main", cat)
-        assert "could not be loaded, so the bundled weights are used" in str(live.notice)
-        live.refresh()
-    live.refresh()
-    assert live.found.commit == state(hub)["tags"]["v1"]
-    assert not live.notice
+        follower = ModelFollower(f"{NAME}@main", cat)
+        assert "could not be loaded, so the bundled weights are used" in str(
+            follower.fallback_reason
+        )
+        follower.refresh()
+    follower.refresh()
+    assert follower.model.commit == state(hub)["tags"]["v1"]
+    assert not follower.fallback_reason
 
 
 def test_tags_and_commits_stay_pinned(hub: Hub, run: Path, other: Path, cat: Image.Image) -> None:
     assert publish(run) == 0
     sources = [f"{NAME}@v1", f"{NAME}@{state(hub)['tags']['v1']}"]
-    lives = [Live(source, cat) for source in sources]
-    for live in lives:
-        live.follow(0.01)
+    followers = [ModelFollower(source, cat) for source in sources]
+    for follower in followers:
+        follower.follow(0.01)
     time.sleep(0.3)
     assert publish(other, "--retag") == 0  # even then
     time.sleep(0.3)
     hub.requests.clear()
     time.sleep(0.3)
     assert not [r for r in hub.requests if NAME in r]
-    assert all(same(live.colouriser, Colouriser.load(run / "gan"), cat) for live in lives)
+    assert all(
+        same(follower.colouriser, Colouriser.load(run / "gan"), cat) for follower in followers
+    )
 
 
 def test_a_space(hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -553,6 +572,20 @@ def test_a_space(hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert state(hub, "owner/page", "spaces")["hardware"] == "t4-small"
 
 
+def test_a_space_on_zerogpu_asks_for_it_at_once(
+    hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert publish(run) == 0
+    monkeypatch.chdir(tmp_path)
+    hub.requests.clear()
+    arguments = ["space", "--repo", "owner/zero", "--model", f"{NAME}@v1"]
+    assert main([*arguments, "--hardware", "zero-a10g"]) == 0
+    front = ModelCard.load(tmp_path / "runs" / "space" / "README.md").data.to_dict()
+    assert front["python_version"] == "3.12.12"
+    there = state(hub, "owner/zero", "spaces")
+    assert (there["created_on"], there["hardware"]) == ("zero-a10g", "zero-a10g")
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_space_that_is_refused(
     status: int,
@@ -569,7 +602,7 @@ def test_a_space_that_is_refused(
     assert main(["space", "--repo", "owner/page", "--model", f"{NAME}@v1"]) == 1
     line = one_line(capsys)
     assert f"{status}: {sentence}" in line
-    advice = {401: "log in with a token", 402: "add a payment method", 403: "an account that may"}
+    advice = {401: "log in with a token", 402: "ask for ZeroGPU", 403: "an account that may"}
     assert advice[status] in line
 
 
@@ -599,9 +632,9 @@ import sys
 from colouriser.page import build
 from colouriser.page.one import PICTURES
 import spaces
-from colouriser.live import Live
+from colouriser.follow import ModelFollower
 from PIL import Image
-build(Live(None, Image.open(PICTURES[0])))
+build(ModelFollower(None, Image.open(PICTURES[0])))
 assert not spaces.torch_was_there
 assert [f.__name__ for f in spaces.called] == ["predict"]
 """

@@ -50,7 +50,7 @@ def test_recoloured_things_keep_luma_and_their_hints_are_true(
     assert moved.mean() < moved.amax((1, 2)).mean() / 3  # and not all of it
     where = hints[:, 2:].expand(-1, 2, -1, -1).bool()
     assert torch.allclose(hints[:, :2][where], true[where])
-    rgb = colour.merge(luma, true)
+    rgb = colour.to_rgb(luma, true)
     assert torch.allclose(colour.split(rgb)[0], luma, atol=1e-4)
     assert torch.allclose(colour.split(rgb)[1], true, atol=1e-3)  # RGB has these colours
 

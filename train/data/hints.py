@@ -103,4 +103,4 @@ def _recolour(
     reach = draw(*config.reach).view(-1, 1, 1) * max(height, width)
     share = torch.exp(-(unlike + (y[:, :, None] + x[:, None]) / reach**2) / 2)
     moved = chroma + (other - here)[..., None, None] * share[:, None]
-    return colour.split(colour.merge(luma, moved))[1]
+    return colour.split(colour.to_rgb(luma, moved))[1]

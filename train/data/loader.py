@@ -151,7 +151,7 @@ class Loader:
             else:
                 drawn = luma.new_zeros(len(luma), 3, *luma.shape[2:])
             hints = (drawn,)
-        return luma, *hints, colour.merge(luma, chroma)
+        return luma, *hints, colour.to_rgb(luma, chroma)
 
     def _scale(self, parts: Tensor, boxes: Sequence[Box]) -> Tensor:
         """Parts, uint8 N×3×H×W, at the size of crops, float in [0, 1].

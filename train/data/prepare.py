@@ -20,6 +20,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
+from colouriser.debris import PassedOver
+from colouriser.sources import search
+
 from ..errors import TrainingError
 from ..recipes import Recipe
 from ..run import SPLITS, Run, read_csv, write_csv
@@ -78,16 +81,19 @@ def prepare(
             raise TrainingError(f"{folder} is no folder; check --images")
     listed = _read_lists(lists, apart)
     folders = folders or [_download_pets()]
+    passed = PassedOver()
     files = sorted(
-        (f, f.relative_to(folder).as_posix())
+        (folder / name, name)
         for folder in folders
-        for f in folder.rglob("*")
-        if f.is_file() and f.name[0] != "."
+        for name in search(folder, None, passed)[0]
+        if (folder / name).is_file()
     )
+    for line in passed.lines():
+        log.info("%s", line)
     random.Random(recipe.seed).shuffle(files)
     names = Counter(file.name for file, _ in files)
     stems, splits = Counter[str](), Counter[str]()
-    skipped: list[tuple[str, str]] = []
+    skipped = [(_shown(error.about), error.translate(error.sentence)) for error in passed.unread]
 
     def usable() -> Iterator[tuple[Image.Image, dict[str, object]]]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:

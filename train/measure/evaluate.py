@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from colouriser import Colouriser, colour
 from colouriser.files import write_atomically
-from colouriser.guide import merge
+from colouriser.guide import render_bands
 from colouriser.options import DETAIL
 
 from ..data.degrade import degrade
@@ -78,7 +78,7 @@ def colour_all(
     for photograph in tqdm(photographs, desc="colour", leave=False, disable=None):
         luma = photograph.convert("L")
         prediction = colouriser.predict(luma, detail)
-        outputs.append(merge(luma, prediction.coefficients, factor))
+        outputs.append(render_bands(luma, prediction.coefficients, factor))
     return outputs
 
 
@@ -93,7 +93,7 @@ def matching_factor(
     for _ in range(7):  # to two decimals
         middle = (low + high) / 2
         pairs = zip(lumas, predictions, strict=True)
-        own = mean_colourfulness([merge(luma, p.coefficients, middle) for luma, p in pairs])
+        own = mean_colourfulness([render_bands(luma, p.coefficients, middle) for luma, p in pairs])
         low, high = (middle, high) if own < aim else (low, middle)
     return round((low + high) / 2, 2)
 
@@ -217,7 +217,7 @@ def degraded_photograph(truth: Image.Image, name: str) -> Image.Image:
     seed = int(hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:15], 16)
     luma, chroma = colour.split(to_tensor(truth)[None])
     worn = degrade(luma, torch.Generator().manual_seed(seed))
-    return to_image(colour.merge(worn, chroma)[0])
+    return to_image(colour.to_rgb(worn, chroma)[0])
 
 
 def _images_of(folder: Path, rows: Sequence[Photograph], size: int) -> list[Image.Image]:

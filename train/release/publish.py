@@ -5,7 +5,7 @@ Nothing is tagged before the Hub has been asked whether all of it is there.
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,9 +128,9 @@ def _check(api: HfApi, repository: str, commit: str, folder: Path) -> None:
 
 
 @contextmanager
-def hub_errors(repository: str) -> Iterator[None]:
+def hub_errors(repository: str, advice_by_status: Mapping[int, str] = {}) -> Iterator[None]:
     """Turns what the Hub's client raises into a TrainingError: the sentence that the Hub sent,
-    and what to do."""
+    and what to do; for some statuses other than usual."""
     try:
         yield
     except HFValidationError as error:
@@ -146,7 +146,7 @@ def hub_errors(repository: str) -> Iterator[None]:
         if isinstance(cause, HfHubHTTPError):
             status = cause.response.status_code
             reason = f"{status}: {cause.server_message or reason}"
-            advice = ADVICE.get(status, advice)
+            advice = (ADVICE | dict(advice_by_status)).get(status, advice)
         raise TrainingError(f"the Hub refused {repository} ({reason}); {advice}") from error
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, SpaceHardware
 from huggingface_hub.repocard import metadata_load, metadata_save
 
-from colouriser.hub import CONFIG, WEIGHTS, find, load
+from colouriser.hub import CONFIG, WEIGHTS, load, resolve
 
 from ..run import TrainingError
 from .publish import files, hub_errors
 
+ZERO_PYTHON = "3.12.12"  # of those that ZeroGPU has
 ROOT = Path(__file__).parents[2]
 NEEDED = ("app.py", "requirements.txt", "LICENSE", "colouriser/**/*", "examples/*")
 
@@ -24,7 +25,7 @@ class Space:
     repository: str  # owner/name of the Space
     model: str  # owner/name@revision
     private: bool = False
-    hardware: str | None = None  # as the Hub calls it, for example "t4-small"; the free CPU
+    hardware: str | None = None  # as the Hub calls it, "zero-a10g" or "t4-small"; a CPU
 
 
 def write_folder(space: Space, folder: Path) -> Path:
@@ -37,9 +38,9 @@ def write_folder(space: Space, folder: Path) -> Path:
     if space.hardware is not None and space.hardware not in {h.value for h in SpaceHardware}:
         names = ", ".join(h.value for h in SpaceHardware)
         raise TrainingError(f"no hardware {space.hardware}; the Hub has {names}")
-    found = find(space.model)
-    load(found)  # a model that cannot be used should not get a Space
-    if found.commit is None:
+    model = resolve(space.model)
+    load(model)  # a model that cannot be used should not get a Space
+    if model.commit is None:
         raise TrainingError(f"{space.model} is not on the Hub; publish it first")
     shutil.rmtree(folder, ignore_errors=True)
     for pattern in NEEDED:
@@ -51,8 +52,10 @@ def write_folder(space: Space, folder: Path) -> Path:
     repository = space.model.partition("@")[0]
     front = metadata_load(ROOT / "README.md") or {}
     front |= {"sdk_version": gradio_version(), "models": [repository]}
+    if space.hardware == SpaceHardware.ZERO_A10G:
+        front["python_version"] = ZERO_PYTHON
     # Downloaded when the Space is built, so that it starts at once.
-    front["preload_from_hub"] = [f"{repository} {CONFIG},{WEIGHTS} {found.commit}"]
+    front["preload_from_hub"] = [f"{repository} {CONFIG},{WEIGHTS} {model.commit}"]
     (folder / "README.md").write_text(TEXT.format(model=space.model, repository=repository))
     metadata_save(folder / "README.md", front)
     return folder
@@ -65,13 +68,15 @@ def publish_space(space: Space, folder: Path) -> str:
         TrainingError: the Hub refuses.
     """
     api, repository = HfApi(), space.repository
-    with hub_errors(repository):
+    with hub_errors(repository, {402: PAID}):
         url = api.create_repo(
             repository,
             repo_type="space",
             space_sdk="gradio",
             private=space.private or None,
             exist_ok=True,
+            # At once: an account without a plan may make none that begins on a CPU.
+            space_hardware=SpaceHardware(space.hardware) if space.hardware else None,
         )
         # Before the files: they start the Space.
         api.add_space_variable(repository, "COLOURISER_MODEL", space.model)
@@ -100,6 +105,10 @@ def gradio_version() -> str:
     return found[1]
 
 
+PAID = (
+    "a Gradio Space on a CPU needs a paid plan (PRO); without one, ask for ZeroGPU with "
+    "--hardware zero-a10g, of which a free account may have two"
+)
 TEXT = """# Colouriser
 
 Colour for black-and-white photographs, with the model

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from colouriser import colour
 from colouriser.generator import Painting, has_bfloat16
-from colouriser.hub import find, load
+from colouriser.hub import load, resolve
 
 from ..errors import TrainingError
 from ..recipes import Recipe
@@ -39,7 +39,7 @@ def paint(painting: Painting, luma: Tensor) -> Tensor:
     """RGB N×3×H×W of a painting at its luma N×1×H×W, where a colour that does not exist at its luma
     looks to the critic as it looks to people."""
     large = F.interpolate(painting.chroma, luma.shape[-2:], mode="bilinear")
-    return colour.merge(luma, large)
+    return colour.to_rgb(luma, large)
 
 
 class GanLosses:
@@ -209,7 +209,7 @@ def train_gan(
     if not run.has_model("generator"):
         raise TrainingError(f"{run.folder} has no generator; run the generator step first")
     set_seed(recipe.seed)
-    generator = load(find(run.stage("generator")))
+    generator = load(resolve(run.stage("generator")))
     loaders = new_loaders(recipe, run)
     eyes = new_eyes(recipe, eyes_weights)
     painting = painting_loss(recipe, run, generator)

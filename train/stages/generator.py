@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from colouriser import Colouriser, Generator
-from colouriser.hub import find, load
+from colouriser.hub import load, resolve
 
 from ..data.photographs import Photograph, write_photographs
 from ..errors import TrainingError
@@ -70,7 +70,7 @@ def train_generator(
     if not run.checkpoint("generator").exists():
         shutil.rmtree(run.fakes, ignore_errors=True)  # of another generator
         if start:
-            take_over(generator, load(find(start)), start)
+            take_over(generator, load(resolve(start)), start)
         elif recipe.imagenet:
             start_from_imagenet(generator, encoder_weights)
     model = Averaged(generator.to(memory_format=torch.channels_last))

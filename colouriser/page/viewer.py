@@ -1,10 +1,11 @@
-"""The viewer: our own component, which compares, zooms, and sets pins.
+"""The viewer (../viewer) in the page: the component, and what answers it.
 
-Its html, css and js lie beside it. The browser asks for what it shows through server functions,
-which gradio calls outside of its queue; what they are given comes from outside, and is checked here
-as it comes in.
+Its html and css go through gradio; its modules are static files, which answerer.js starts. The
+browser asks for what it shows through server functions, which gradio calls outside of its queue;
+what they are given comes from outside, and is checked here as it comes in.
 """
 
+import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +13,35 @@ from typing import Any
 
 import gradio as gr
 from anyio import to_thread
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...errors import ColouriserError
-from ...hints import hints_from
-from ...options import SHOWN, Options, Wishes, shown
-from ...photo import suffixes
-from ..storage import EXAMPLES, uploaded_file
-from ..studio import Studio, Turn
-from ..words import VIEWER, said
+from ..errors import ColouriserError
+from ..hints import hints_from
+from ..options import SHOWN, Options, Wishes, quoted
+from ..photo import suffixes
+from .storage import EXAMPLES, uploaded_file
+from .studio import Slot, Studio
+from .words import VIEWER, translate
 
-HERE = Path(__file__).parent
+ANSWERER = Path(__file__).with_name("answerer.js")
+STATIC = [VIEWER, ANSWERER]  # what the browser fetches
 SUGGESTED = 6  # colours at a place: more are hard to choose from
+SCRIPT = """
+const {root = "", api_prefix = "/gradio_api"} = window.gradio_config;
+const escaped = (path) => path.split("/").map(encodeURIComponent).join("/");
+const address = (path) => `${root}${api_prefix}/file=${escaped(path)}`;
+import(address(props.script))
+  .then(({start}) => start({element, props, server, upload, watch, address}))
+  .catch((error) => {
+    const message = element.querySelector(".message");
+    element.querySelector(".studio").dataset.state = "error";
+    message.textContent = `The viewer cannot be loaded (${error.message}); reload the page.`;
+    message.hidden = false;
+  });
+"""  # gradio makes a function of it, from which import() cannot find its way by itself
+
+mimetypes.add_type("text/javascript", ".js")  # Windows may say otherwise; modules need it
 
 Answer = dict[str, Any]
 
@@ -31,16 +50,16 @@ Answer = dict[str, Any]
 class Asked:
     """What the browser asks for."""
 
-    turn: Turn
+    slot: Slot
     file: Path
     wishes: Wishes
     options: Options
     data: Answer  # as it was sent
 
     @property
-    def values(self) -> tuple[Turn, Path, Wishes, Options]:
+    def values(self) -> tuple[Slot, Path, Wishes, Options]:
         """All of it but the data."""
-        return self.turn, self.file, self.wishes, self.options
+        return self.slot, self.file, self.wishes, self.options
 
 
 def viewer(studio: Studio, examples: list[Answer]) -> gr.HTML:
@@ -53,17 +72,17 @@ def viewer(studio: Studio, examples: list[Answer]) -> gr.HTML:
         studio: colours.
         examples: {"name": ..., "label": of texts, "file": ...}; it opens on the first.
     """
-    template, style, script = (
-        (HERE / f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    template, style = (
+        (VIEWER / f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
     )
     return gr.HTML(
         html_template=template,
         css_template=style,
-        js_on_load=script,
+        js_on_load=SCRIPT,
         apply_default_css=False,
         elem_id="studio",
         server_functions=_functions(studio),
-        texts=VIEWER,
+        script=ANSWERER.as_posix(),
         examples=examples,
         accept=",".join(["image/*", ".zip", *sorted(suffixes())]),
     )
@@ -74,28 +93,30 @@ def _functions(studio: Studio) -> list[Callable]:
     wrong, with {"error": ...} in the browser's language."""
 
     def colour(asked: Asked) -> Answer:
-        picture, (copy, view) = studio.preview(*asked.values), studio.view(asked.turn, asked.file)
+        picture = studio.preview(*asked.values)
+        opening, view = studio.view(asked.slot, asked.file, asked.options)
         return {
             "file": str(picture),
-            "width": copy.size[0],
-            "height": copy.size[1],
+            "width": opening.size[0],
+            "height": opening.size[1],
             "several": view.several,
-            "corrects": studio.live.colouriser.generator.config.hints,
+            "kind": opening.kind.value,
+            "corrects": studio.follower.colouriser.generator.config.hints,
         }
 
     def look(asked: Asked) -> Answer:
-        return {"file": str(studio.grey(asked.turn, asked.file))}
+        return {"file": str(studio.grey(asked.slot, asked.file, asked.options))}
 
     def vary(asked: Asked) -> Answer:
         return {"files": [str(path) for path in studio.colourings(*asked.values)]}
 
     def suggest(asked: Asked) -> Answer:
         x, y = asked.data.get("x"), asked.data.get("y")
-        found = studio.suggest(asked.turn, asked.file, asked.wishes, x, y, SUGGESTED)
+        found = studio.suggest(*asked.values[:3], x, y, SUGGESTED, asked.options)
         return {"colours": [as_json(suggestion) for suggestion in found]}
 
     def unsure(asked: Asked) -> Answer:
-        return {"file": str(studio.unsure(asked.turn, asked.file, asked.wishes))}
+        return {"file": str(studio.unsure(*asked.values))}
 
     def save(asked: Asked) -> Answer:
         path = studio.save(*asked.values)
@@ -113,13 +134,13 @@ def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
     async def serve(data: Any, request: gr.Request) -> Answer:
         try:
             if not isinstance(data, dict):
-                raise ColouriserError("no_wish", "send an object, not {value}", value=shown(data))
+                raise ColouriserError("no_wish", "send an object, not {value}", value=quoted(data))
             file, wishes, options = _file(data), _wishes(data), _options(data)
-            async with studio.turn_later() as turn:
-                asked = Asked(turn, file, wishes, options, data)
+            async with studio.slot_later() as slot:
+                asked = Asked(slot, file, wishes, options, data)
                 return await to_thread.run_sync(function, asked)
         except ColouriserError as error:
-            return {"error": said(error, request)}
+            return {"error": translate(error, request)}
 
     serve.__name__ = function.__name__  # by which the browser calls it
     return serve
@@ -152,3 +173,20 @@ def as_json(suggestion: Any) -> Answer:
         "colour": f"#{red:02x}{green:02x}{blue:02x}",
         "probability": round(suggestion.probability, 3),
     }
+
+
+class Revalidate:
+    """Has browsers ask for the viewer's modules each time: without being told they keep them for
+    days, and would mix those of two versions. ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["cache-control"] = "no-cache"
+            await send(message)
+
+        static = "/file=" in scope.get("path", "") and scope["path"].endswith((".js", ".json"))
+        await self.app(scope, receive, marked if static else send)

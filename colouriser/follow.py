@@ -1,8 +1,8 @@
 """A colouriser that keeps up with its source while it serves requests.
 
-    live = Live("owner/name@main", example)
-    live.follow()                                # looks for a new commit every few minutes
-    live.colouriser.colourise(image)             # each request takes the one that is there
+    follower = ModelFollower("owner/name@main", example)
+    follower.follow()                                # looks for a new commit every few minutes
+    follower.colouriser.colourise(image)             # each request takes the one that is there
 
 A new commit is downloaded and tried in the background and takes over between two requests. One that
 cannot be used is refused, and the one that served before stays.
@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 SECONDS = 300.0  # between two looks: one small request to the Hub each
 
 
-class Live:
-    """The colouriser of the moment. Everything may be used from any thread."""
+class ModelFollower:
+    """The colouriser of the moment. Thread-safe."""
 
     colouriser: Colouriser
-    found: hub.Found  # which model it is
-    notice: ModelError | None = None  # why it is not the one that was asked for, if it is not
+    model: hub.ResolvedModel  # which model it is
+    fallback_reason: ModelError | None = (
+        None  # why it is not the one that was asked for, if it is not
+    )
 
     def __init__(self, source: str | None, example: Image.Image) -> None:
         """Load a model; the bundled one if a Hub repository cannot be had yet.
@@ -42,13 +44,13 @@ class Live:
         """
         self.source, self.example = source, example
         try:
-            self._take(hub.find(source))
+            self._take(hub.resolve(source))
         except ModelError as error:
             if not hub.on_hub(source):
                 raise
             log.warning("%s", error)
-            self._take(hub.find())
-            self.notice = ModelError(
+            self._take(hub.resolve())
+            self.fallback_reason = ModelError(
                 "fallback",
                 "{source} could not be loaded, so the bundled weights are used: {error}",
                 source=source,
@@ -59,18 +61,18 @@ class Live:
     def refresh(self) -> None:
         """Look for another commit, and change over to it if it can be used."""
         try:
-            if self.found.commit and hub.current_commit(str(self.source)) == self.found.commit:
+            if self.model.commit and hub.current_commit(str(self.source)) == self.model.commit:
                 self._last_error = ""
                 return
-            found = hub.find(self.source)
-            if found != self.found:
-                self._take(found)
-                self.notice = None
-                log.info("changed over to %s", found)
+            model = hub.resolve(self.source)
+            if model != self.model:
+                self._take(model)
+                self.fallback_reason = None
+                log.info("changed over to %s", model)
             self._last_error = ""
         except Exception as error:  # whatever it is, the next look may go well
             if str(error) != self._last_error:  # once is enough
-                log.warning("%s stays: %s", self.found, error)
+                log.warning("%s stays: %s", self.model, error)
             self._last_error = str(error)
 
     def follow(self, seconds: float = SECONDS) -> None:
@@ -82,7 +84,7 @@ class Live:
     def _follow(self, seconds: float) -> None:
         pause, branch = threading.Event(), False  # whether it is known to be one
         while True:
-            if self.found.name == self.source and not branch:
+            if self.model.name == self.source and not branch:
                 with suppress(Exception):  # no network at the moment, or whatever it is
                     branch = hub.moves(self.source)
                     if not branch:
@@ -90,10 +92,10 @@ class Live:
             pause.wait(seconds)
             self.refresh()
 
-    def _take(self, found: hub.Found) -> None:
-        colouriser = Colouriser(hub.load(found), name=str(found))
+    def _take(self, model: hub.ResolvedModel) -> None:
+        colouriser = Colouriser(hub.load(model), name=str(model))
         if not colouriser.predict(self.example.convert("L")).chroma.abs().max() > 1 / 255:
             raise ModelError(
-                "left_grey", "{model} leaves the example grey; use another revision", model=found
+                "left_grey", "{model} leaves the example grey; use another revision", model=model
             )
-        self.colouriser, self.found = colouriser, found
+        self.colouriser, self.model = colouriser, model
