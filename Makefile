@@ -63,5 +63,5 @@ endif
 	touch $@
 
 .venv/test: .venv/app
-	$(BIN)/python -m pip install -e '.[page,archive,train,test]'
+	$(BIN)/python -m pip install -e '.[page,archive,film,train,test]'
 	touch $@

@@ -8,7 +8,14 @@ Colouriser.load().colourise(image)  # a PIL image in, a PIL image out
 import importlib
 from typing import TYPE_CHECKING
 
-from .errors import ColouriserError, HintError, ModelError, PhotoError, SettingError
+from .errors import (
+    ColouriserError,
+    FilmError,
+    HintError,
+    ModelError,
+    PhotoError,
+    SettingError,
+)
 from .options import Options
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Colouriser",
     "ColouriserError",
+    "FilmError",
     "Generator",
     "GeneratorConfig",
     "Hint",

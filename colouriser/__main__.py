@@ -1,4 +1,4 @@
-"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, and page."""
+"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, film, and page."""
 
 import logging
 import os
@@ -14,9 +14,20 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm
 
-from .errors import ColouriserError, PhotoError, SettingError
+from .errors import ColouriserError, PhotoError, SettingError, reason
 from .job import Job, Outcome, source_bytes, too_slow
-from .options import STRENGTH, VARIANTS, Number, Options, Setting, Wishes, spread
+from .options import (
+    DETAIL,
+    STRENGTH,
+    TEMPERATURE,
+    VARIANTS,
+    VIVIDNESS,
+    Number,
+    Options,
+    Setting,
+    Wishes,
+    spread,
+)
 from .photo import MAX_PIXELS, read_picture
 from .pool import Pool, deadline, share_out
 from .sources import plan
@@ -24,6 +35,9 @@ from .sources import plan
 Model = Annotated[
     str | None,
     typer.Option(help="folder or Hub repository owner/name@revision; bundled unless given"),
+]
+Device = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1, mps; the first GPU unless given")
 ]
 
 GPUS = Number(0, 8, 0, "GPUs of each worker; a share is enough for one")
@@ -84,9 +98,7 @@ def colour(
         int | None,
         typer.Option(min=1, max=256, help="processes; as many as cores and memory allow"),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1, mps; the first GPU unless given")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Colour photographs, and folders and zip archives of them, which are searched recursively.
 
@@ -261,6 +273,108 @@ def archive(
     counts["already in colour"] = counts.pop("in_colour")
     _say_counts(counts)
     raise typer.Exit(1 if summary.failed else 0)
+
+
+@program.command()
+def film(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="a film")],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="OUT", help=".mkv, .mp4 or .mov; none: list scenes")
+    ] = None,
+    overwrite: Overwrite = False,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="FFV1 in Matroska: luma stays exactly as it is")
+    ] = False,
+    quality: Annotated[
+        int, typer.Option(min=0, max=40, help="of H.264: its constant rate factor, 0 is best")
+    ] = 18,
+    recolour: Annotated[
+        bool, typer.Option("--recolour", help="scenes that are in colour or tinted, too")
+    ] = False,
+    scenes: Annotated[
+        Path | None, typer.Option(help="list of scenes: taken; or written, without OUT")
+    ] = None,
+    keyframes: Annotated[
+        Path | None, typer.Option(help="folder of key frames: written, and taken where changed")
+    ] = None,
+    since: Annotated[str, typer.Option("--from", help="try a part, from 1:20, say")] = "0",
+    until: Annotated[str | None, typer.Option("--to", help="... to 1:30")] = None,
+    detail: flag("detail", DETAIL) = DETAIL.default,  # type: ignore[valid-type]
+    vividness: flag("vividness", VIVIDNESS) = VIVIDNESS.default,  # type: ignore[valid-type]
+    temperature: flag("temperature", TEMPERATURE) = TEMPERATURE.default,  # type: ignore[valid-type]
+    model: Model = None,
+    device: Device = None,
+) -> None:
+    """Colour a film.
+
+    Sound, subtitles, chapters and timestamps are copied. Stopped and started again it goes on with
+    the next scene. OUT appears when it is complete.
+
+    The exit code is 0 if all went well, 1 if it failed, 2 for a wrong command line.
+    """
+    logging.basicConfig(format="warning: %(message)s")
+    try:
+        from .film import cutlist
+        from .film.read import Film
+        from .film.run import Look, colour_film, look_through
+        from .film.write import Encoding
+    except ModuleNotFoundError as error:
+        raise _not_installed(error, "film") from error
+    if target is None and scenes is None:
+        raise typer.BadParameter("give OUT, or --scenes to list them alone")
+    if target and os.path.exists(target) and not overwrite:
+        typer.echo("it is there already; --overwrite colours it again", err=True)
+        return
+    bar = tqdm(unit="frame")
+
+    def show(what: str, done: int, total: int) -> None:
+        if bar.desc != f"{what}: ":
+            bar.reset()
+            bar.set_description(what)
+            bar.initial = done
+        bar.total = max(done, total) if total else None
+        bar.update(done - bar.n)
+
+    try:
+        start = cutlist.seconds("--from", since)
+        end = cutlist.seconds("--to", until) if until else float("inf")
+        if (start or until) and (scenes or keyframes):
+            raise typer.BadParameter("--scenes and --keyframes are of the whole film")
+        opened = Film.open(source, lossless, start, end)
+        if target is None:
+            assert scenes
+            times, found = look_through(opened, show)
+            cutlist.write_scenes(scenes, found, times, opened.time_base)
+            count, done = len(found), "found"
+        else:
+            from .pipeline import Colouriser
+
+            count, done = (
+                colour_film(
+                    opened,
+                    target,
+                    Colouriser.load(model, device),
+                    Look(detail, vividness, temperature, recolour),
+                    Encoding(lossless, quality),
+                    show,
+                    cutlist.read_scenes(scenes) if scenes else None,
+                    keyframes,
+                ),
+                "coloured",
+            )
+    except ColouriserError as error:
+        bar.close()
+        raise _failed(error) from error
+    except OSError as error:
+        bar.close()
+        typer.echo(f"error: {(target or source).name}: {reason(error)}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        bar.close()
+        typer.echo("stopped; start it again to go on with the next scene", err=True)
+        os._exit(130)  # or the scene that is being coloured would be waited for
+    bar.close()
+    typer.echo(f"{done}, {count} scenes", err=True)
 
 
 @program.command()

@@ -47,6 +47,10 @@ class ArchiveError(ColouriserError):
     """Where an archive lies cannot be read or written, or what is to work on it cannot start."""
 
 
+class FilmError(ColouriserError):
+    """A film cannot be read, is too large, or cannot be written."""
+
+
 class HintError(ColouriserError):
     """A hint, or the place of one, is none."""
 

@@ -40,6 +40,19 @@ def write_atomically(
         part.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """The same for what is in memory.
+
+    Raises:
+        OSError: see `write_atomically`.
+    """
+
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    write_atomically(path, write)
+
+
 def is_part(name: str) -> bool:
     """Whether a file is what a killed process left of one that it was writing."""
     return bool(PART.fullmatch(name))
