@@ -13,7 +13,7 @@ BIN := .venv/bin
 TORCH ?= default
 CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: app test test-fast mutants hub-demo screenshots
+.PHONY: app test test-fast mutants hub-demo screenshots container
 
 app: .venv/app
 	$(BIN)/python app.py
