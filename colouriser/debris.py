@@ -40,7 +40,7 @@ def debris(name: str) -> str:
     """
     parent = ""
     for part in (parts := name.casefold().split("/")):
-        if part.startswith("."):
+        if part.startswith(".") and part.strip("."):  # "..": reading says what is wrong
             return "hidden"
         derived = parent.endswith(LIBRARIES) and part in DERIVED
         if part in SYSTEM_FOLDERS or part.endswith(SYSTEM_ENDINGS) or derived:
