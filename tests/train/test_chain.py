@@ -413,6 +413,7 @@ def test_wrong_use(
         assert message in lines[-1]
     skipped = train("prepare", *smoke, tmp_path / "c", "--images", few).stderr
     assert f"skipped {few / 'grey.png'}: already greyscale" in skipped
+    assert "passed over: other files: 1" in skipped
     assert "Traceback" not in skipped
     with open(tmp_path / "c" / "skipped.csv", newline="") as file:
         reasons = {Path(row["file"]).name: row["reason"] for row in csv.DictReader(file)}
@@ -420,7 +421,6 @@ def test_wrong_use(
         "animated.gif": "animated or several pages",
         "broken.jpg": "no image, or a damaged one",
         "grey.png": "already greyscale",
-        "notes.txt": "no image, or a damaged one",
         "tiny.png": "smaller than 64 pixels (20 × 20)",
     }
 
