@@ -1,6 +1,7 @@
 """What links to the page show of it: title, sentence and picture (Open Graph, https://ogp.me)."""
 
 import html
+import os
 import re
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .words import TEXTS
 
 PICTURE = Path(__file__).parent / "preview.jpg"  # made by `make screenshots`
+ROOT_PATH = (
+    "GRADIO_ROOT_PATH"  # environment variable of gradio: the path below which a proxy serves
+)
 THEIRS = re.compile(rb'<meta\s+(?:property="og:|name="(?:twitter|description))[^>]*>')
 
 
@@ -61,6 +65,11 @@ def tags(scope: Scope) -> bytes:
         address = URL(scope=scope).replace(query="", fragment="")
         if forwarded in ("http", "https"):
             address = address.replace(scheme=forwarded)
+        prefix = os.environ.get(ROOT_PATH, "").strip().rstrip("/")
+        if prefix.startswith(("http://", "https://")):
+            address = URL(f"{prefix}/")
+        elif prefix and not address.path.startswith(f"{prefix}/"):  # a proxy took it off
+            address = address.replace(path=f"{prefix}{address.path}")
     except ValueError:  # a Host that is none
         address = URL("/")
     words = TEXTS["en"]
