@@ -262,7 +262,8 @@ def _copy(opened: Opened, name: str) -> bytes | memoryview:
         with job.source.open() as file:
             return file.read()
     photo = replace(opened.photo, jpeg=None, deep=None)
-    return encode(from_source(read_picture, job), name, photo, job.options.keep_position)
+    picture = from_source(read_picture, job)
+    return encode(picture, name, photo, job.options.keep_position, note=False)
 
 
 def _copy_sidecar(sidecar: Source, job: Job, photo: Photo, result: Target) -> None:

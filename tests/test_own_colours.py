@@ -97,6 +97,7 @@ def test_a_copy_in_another_format(
     astronaut.save(source, quality=90)
     (outcome,) = Worker(colouriser).run([Job(source, source.name, target=target)])
     assert outcome.in_colour
+    assert b"AlgorithmicMedia" not in target.read_bytes()
     with Image.open(target) as copy:
         assert np.abs(np.asarray(copy, float) - np.asarray(astronaut, float)).mean() < 3
 

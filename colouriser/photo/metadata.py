@@ -214,7 +214,14 @@ class Kept:
     profile: bytes
 
 
-def kept(metadata: Metadata, name: str, file_format: str, position: bool, turned: int = 1) -> Kept:
+def kept(
+    metadata: Metadata,
+    name: str,
+    file_format: str,
+    position: bool,
+    turned: int = 1,
+    note: bool = True,
+) -> Kept:
     """What is kept of a photograph's metadata in a result.
 
     Args:
@@ -222,6 +229,7 @@ def kept(metadata: Metadata, name: str, file_format: str, position: bool, turned
         file_format: as Pillow calls it.
         position: keep coordinates.
         turned: EXIF orientation of the result's pixels.
+        note: say that an algorithm made the colour.
     """
     block = b""
     if metadata.exif:
@@ -235,10 +243,13 @@ def kept(metadata: Metadata, name: str, file_format: str, position: bool, turned
     if turned != 1 and not block:
         block = exif.block_of([(exif.ORIENTATION, 3, 1, struct.pack("<H", turned))], {})
     try:
-        packet = xmp.edited(metadata.xmp, position, turned)
+        if note:
+            packet = xmp.edited(metadata.xmp, position, turned)
+        else:
+            packet = xmp.cleaned(metadata.xmp, position, turned) if metadata.xmp else b""
     except ValueError as error:
         log.warning("%s: its XMP is damaged, and dropped (%s)", name, reason(error))
-        packet = xmp.edited(b"", position, turned)
+        packet = xmp.edited(b"", position, turned) if note else b""
     texts = tuple(text for text in metadata.texts if position or not _is_position(text[1]))
     profile = _srgb() if metadata.profiled else b""
     _say_left(metadata, name, file_format)
@@ -336,7 +347,8 @@ def into_png(data: bytes | memoryview, found: Kept, dpi: tuple[float, float] | N
         more.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
     if found.exif:
         more.append((b"eXIf", found.exif))
-    more.append((b"iTXt", PNG_XMP + bytes(5) + found.xmp))
+    if found.xmp:
+        more.append((b"iTXt", PNG_XMP + bytes(5) + found.xmp))
     for name, raw in ((b"iptc", found.iptc),):
         if raw:
             head = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(raw))

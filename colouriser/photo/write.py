@@ -100,7 +100,11 @@ def write(
 
 
 def encode(
-    colour: Image.Image, name: str, photo: Photo | None = None, position: bool = False
+    colour: Image.Image,
+    name: str,
+    photo: Photo | None = None,
+    position: bool = False,
+    note: bool = True,
 ) -> bytes | memoryview:
     """A coloured photograph's file.
 
@@ -112,6 +116,7 @@ def encode(
         photo: the photograph it was made from, whose transparency and metadata are kept; without
             it the file has no metadata at all.
         position: keep the position (GPS) as well.
+        note: say that an algorithm made the colour; not of a photograph's own colours.
 
     Raises:
         PhotoError: the format cannot be written.
@@ -122,7 +127,7 @@ def encode(
         ).of(name)
     file_format = _format(Path(name)) or ""
     try:
-        return _encode(colour, file_format, photo, position, name)
+        return _encode(colour, file_format, photo, position, name, note)
     except Exception as error:
         raise not_written(error).of(name) from error
 
@@ -141,7 +146,12 @@ def _with_luma(colour: Image.Image, luma: Image.Image) -> Image.Image:
 
 
 def _encode(
-    colour: Image.Image, file_format: str, photo: Photo | None, position: bool, name: str
+    colour: Image.Image,
+    file_format: str,
+    photo: Photo | None,
+    position: bool,
+    name: str,
+    note: bool,
 ) -> bytes | memoryview:
     if photo is None:
         return _saved(colour, file_format, {})
@@ -154,7 +164,7 @@ def _encode(
         except (OSError, ValueError, KeyError, IndexError) as error:
             log.warning(ANEW, name, f"it cannot be read in parts ({reason(error)})")
             colour = _with_luma(colour, photo.luma)
-    found = kept(photo.metadata, name, file_format, position)
+    found = kept(photo.metadata, name, file_format, position, note=note)
     if photo.alpha and file_format in KEEPS_ALPHA:
         colour = colour.copy()
         colour.putalpha(photo.alpha)
