@@ -1,4 +1,4 @@
-"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, film, and page."""
+"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, film, web, and page."""
 
 import logging
 import os
@@ -393,6 +393,29 @@ def page(
     except ModuleNotFoundError as error:
         raise _not_installed(error, "page") from error
     serve(model)
+
+
+@program.command()
+def web(
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="a new folder, or one to replace")],
+    model: Model = None,
+) -> None:
+    """Write the studio as a folder of static files, which colours in the browser.
+
+    Any web server can serve it: python -m http.server -d OUT
+
+    The exit code is 0 if all went well, 1 if it failed, 2 for a wrong command line.
+    """
+    logging.basicConfig(format="warning: %(message)s")
+    try:
+        from .web.build import build
+    except ModuleNotFoundError as error:
+        raise _not_installed(error, "web") from error
+    try:
+        size = build(target, model)
+    except (ColouriserError, OSError) as error:
+        raise _failed(error) from error
+    typer.echo(f"{target}: {size / 1e6:.1f} MB")
 
 
 def _not_installed(error: ModuleNotFoundError, extra: str) -> typer.Exit:

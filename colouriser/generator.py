@@ -176,18 +176,19 @@ class Generator(nn.Module):
             palette[..., : -(-height // 4), : -(-width // 4)],
         )
 
-    def features(self, luma: Tensor, stride: int = 16) -> Tensor:
+    def features(self, luma: Tensor, stride: int = 16, hints: Tensor | None = None) -> Tensor:
         """What the encoder sees, for comparing places of photographs.
 
         Args:
             luma: float N×1×H×W in [0, 1].
             stride: 2, 4, 8, 16 or 32.
+            hints: see `forward`.
 
         Returns:
             Float N×C×⌈H/stride⌉×⌈W/stride⌉.
         """
         height, width = luma.shape[-2:]
-        seen = self.encoder(self._input(luma, None))[STRIDES.index(stride)]
+        seen = self.encoder(self._input(luma, hints))[STRIDES.index(stride)]
         return seen[..., : -(-height // stride), : -(-width // stride)]
 
     def _input(self, luma: Tensor, hints: Tensor | None) -> Tensor:
@@ -203,9 +204,12 @@ class Generator(nn.Module):
         return x.to(self.head.weight.dtype)
 
 
-def for_inference(generator: Generator, device: torch.device) -> Generator:
+def for_inference(
+    generator: Generator, device: torch.device, bfloat16: bool | None = None
+) -> Generator:
     """A copy that says the same in less time: each normalisation folded into the convolution before
-    it, and in bfloat16 where a device computes in it. Its inputs and outputs stay float32."""
+    it, and in bfloat16 where a device computes in it, unless `bfloat16` says otherwise. Its inputs
+    and outputs stay float32."""
     generator = copy.deepcopy(generator).eval()
     for parent in list(generator.modules()):
         for (name, convolution), (other, norm) in pairwise(list(parent.named_children())):
@@ -213,7 +217,9 @@ def for_inference(generator: Generator, device: torch.device) -> Generator:
                 setattr(parent, name, fuse_conv_bn_eval(convolution, norm))
                 setattr(parent, other, nn.Identity())
     cells = generator.cells
-    generator.to(device, torch.bfloat16 if has_bfloat16(device.type) else torch.float32)
+    if bfloat16 is None:
+        bfloat16 = has_bfloat16(device.type)
+    generator.to(device, torch.bfloat16 if bfloat16 else torch.float32)
     generator.cells = cells.to(device)  # a colour is not rounded
     return generator.to(memory_format=torch.channels_last)
 

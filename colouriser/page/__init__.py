@@ -31,11 +31,12 @@ from starlette.middleware import Middleware
 
 from ..errors import ColouriserError
 from ..follow import SECONDS, ModelFollower
+from ..samples import EXAMPLES, PICTURES
 from .about import about
 from .api import api
 from .head import Head
 from .many import many
-from .one import PICTURES, one
+from .one import one
 from .studio import AT_ONCE, Studio
 from .viewer import STATIC, Revalidate
 from .words import TEXTS, say, texts, translate
@@ -61,7 +62,7 @@ def build(follower: ModelFollower) -> gr.Blocks:
         )
         return f"<p role='alert'>{html.escape(text)}</p>"
 
-    gr.set_static_paths([storage.EXAMPLES, *STATIC])  # these are not copied, and so stay
+    gr.set_static_paths([EXAMPLES, *STATIC])  # these are not copied, and so stay
     with gr.Blocks(title=TEXTS["en"]["title"], analytics_enabled=False) as demo:
         gr.Markdown(say("heading"), elem_id="heading")
         warning = gr.HTML(elem_id="notice")

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from ..errors import ColouriserError
 from ..hub import ResolvedModel
 from ..options import Options, Wishes
-from .storage import EXAMPLES
+from ..samples import EXAMPLES
 from .studio import Studio
 from .words import TEXTS, texts
 

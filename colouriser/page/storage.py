@@ -26,6 +26,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ColouriserError
+from ..samples import EXAMPLES
 
 KEEP_SECONDS = 3600  # uploads and results are deleted after an hour
 PREVIEW_SECONDS = 900  # pictures that are only looked at: a change of a slider makes a new one
@@ -37,11 +38,6 @@ CHECKED_BYTES = 8_000_000  # of an upload, between two looks at the room that is
 TOTAL_BYTES = 4_000_000_000  # of all that is kept; a free Space has ten times as much
 SHARE = 0.4  # of it, for the visitors of one address: four of the largest uploads
 PREFIX = "colouriser-page-"
-EXAMPLES = next(
-    folder
-    for folder in (Path(__file__).parents[1] / "examples", Path(__file__).parents[2] / "examples")
-    if folder.is_dir()  # installed, or in a clone
-)
 FULL = "This page has no room left at the moment; try again in an hour."
 TOO_LARGE = (
     f"One upload may have {REQUEST_BYTES // 1_000_000} MB; add the photographs in several parts."

@@ -26,8 +26,9 @@ from ..job import Job, too_slow
 from ..options import DETAIL, Options, Wishes
 from ..photo import View, fit, mark, show
 from ..pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy
+from ..samples import EXAMPLES
 from ..sources import Entry, photographs, short_stem, unused_name
-from .storage import EXAMPLES, KEEP_SECONDS, LEDGER, PREVIEW_SECONDS, WORK, check_room, new_folder
+from .storage import KEEP_SECONDS, LEDGER, PREVIEW_SECONDS, WORK, check_room, new_folder
 
 try:
     import spaces  # on Spaces with ZeroGPU

@@ -20,7 +20,8 @@ from ..errors import ColouriserError
 from ..hints import hints_from
 from ..options import SHOWN, Options, Wishes, quoted
 from ..photo import suffixes
-from .storage import EXAMPLES, uploaded_file
+from ..samples import EXAMPLES
+from .storage import uploaded_file
 from .studio import Slot, Studio
 from .words import VIEWER, translate
 

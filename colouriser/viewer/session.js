@@ -23,11 +23,11 @@
  * @property {boolean} [keep_tints]
  * @property {boolean} [invert]
  *
- * @typedef {{signal: AbortSignal, status: (key: string | null) => void}} Call
+ * @typedef {{signal: AbortSignal, status: (key: string | null, values?: Record<string, unknown>) => void}} Call
  * @typedef {{colour: string, probability: number}} Suggestion
  *
  * @typedef {object} Answerer The seven calls; README.md says what each is given, answers and fails with.
- * @property {(wish: Wish, call: Call) => Promise<{url: string, width: number, height: number, several: boolean, kind: Colours, corrects: boolean}>} colour
+ * @property {(wish: Wish, call: Call) => Promise<{url: string, width: number, height: number, several: boolean, kind: Colours, corrects: boolean, deep?: boolean}>} colour
  * @property {(wish: Wish, call: Call) => Promise<{url: string}>} look
  * @property {(wish: Wish & {x: number, y: number}, call: Call) => Promise<{colours: Suggestion[]}>} suggest
  * @property {(wish: Wish, call: Call) => Promise<{urls: string[]}>} vary
@@ -77,10 +77,11 @@ class State {
   /** @type {{image: Picture, url: string, grey: boolean, full: boolean} | null} */ picture = null; // what is seen of it
   usable = false; // tools and settings can be used
   several = false; // the file has more pages or frames
+  deep = false; // it has more bits than the result will have
   corrects = true; // the model takes hints
   /** @type {Colours} */ colours = "grey"; // those that it has already
   treated = false; // what can be asked for them is
-  /** @type {{key: string}[]} */ busy = []; // what is being done: keys of the texts
+  /** @type {{key: string, values: Record<string, unknown>}[]} */ busy = []; // what is being done: keys of the texts
   /** @type {{text: string, key?: string, values?: Record<string, unknown>} | null} */ message = null; // what went wrong
 
   /** @type {Pin[]} */ pins = [];
@@ -377,8 +378,11 @@ export class Session {
    * @param {(call: Call) => Promise<T>} task
    */
   async #work(state, key, task) {
-    const entry = {key};
-    const status = (/** @type {string | null} */ now) => { entry.key = now ?? key; this.#hooks.changed(); };
+    const entry = {key, values: {}};
+    const status = (/** @type {string | null} */ now, /** @type {Record<string, unknown>} */ values = {}) => {
+      Object.assign(entry, {key: now ?? key, values});
+      this.#hooks.changed();
+    };
     state.busy.push(entry);
     this.#hooks.changed();
     try { return await task({signal: state.abort.signal, status}); } finally {
@@ -393,8 +397,8 @@ export class Session {
    */
   async #colourOnce(state, call) {
     state.asked.full = (state.asked.full ?? 0) + 1; // those that are on their way show what was wished for before
-    const {url, width, height, several, kind: colours, corrects} = await this.#ask(state, "colour", call);
-    await this.#show(state, url, {}, undefined, {phase: "done", usable: true, size: {width, height}, several, corrects,
+    const {url, width, height, several, kind: colours, corrects, deep = false} = await this.#ask(state, "colour", call);
+    await this.#show(state, url, {}, undefined, {phase: "done", usable: true, size: {width, height}, several, deep, corrects,
       colours: state.treated ? state.colours : colours}); // those of a negative that was turned are none
   }
 

@@ -16,6 +16,7 @@ from colouriser.follow import ModelFollower
 from colouriser.options import Options, Wishes
 from colouriser.page import storage
 from colouriser.page.studio import Studio
+from colouriser.samples import EXAMPLES
 
 from ..conftest import ROOT
 
@@ -142,7 +143,7 @@ def test_only_uploads_and_examples_are_read(wrap: object, tmp_path: Path) -> Non
     inside = storage.FILES / "upload.jpg"
     inside.write_bytes(b"a photograph")
     assert storage.uploaded_file(wrap(inside)) == inside.resolve()
-    example = next(storage.EXAMPLES.glob("*.jpg"))
+    example = next(EXAMPLES.glob("*.jpg"))
     assert storage.uploaded_file(wrap(example)) == example.resolve()
     secret = tmp_path / "secret.jpg"
     secret.write_bytes(b"of others")

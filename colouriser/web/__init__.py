@@ -1,0 +1,1 @@
+"""The static edition: the studio in the browser, without a server that colours."""

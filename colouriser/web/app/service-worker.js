@@ -1,0 +1,46 @@
+// Keeps the page's files, so that it works without a network; and adds the headers that threads need, which not every
+// server sends. A new version brings another list, and takes over when the page is opened again.
+const VERSION = "{version}";
+const SHELL = ["{shell}"]; // what each visit needs; the model and the runtime are kept as they are fetched
+const CACHE = `colouriser-${VERSION}`;
+const HEADERS = {"cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "same-origin"};
+const worker = /** @type {any} */ (self);
+
+worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(SHELL))));
+
+worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(takeOver()));
+
+worker.addEventListener("message", (/** @type {MessageEvent} */ {data}) => { if (data === "begin") worker.skipWaiting(); });
+
+worker.addEventListener("fetch", (/** @type {any} */ event) => {
+  const {method, url} = event.request;
+  if (method === "GET" && url.startsWith(worker.registration.scope)) event.respondWith(answer(event.request));
+});
+
+async function takeOver() {
+  const cache = await caches.open(CACHE);
+  for (const name of await caches.keys()) {
+    if (name === CACHE || !name.startsWith("colouriser-")) continue;
+    const old = await caches.open(name); // another page of ours on the same server keeps its own
+    if (!(await old.match(new URL("build.json", worker.registration.scope)))) continue;
+    await caches.delete(name);
+  }
+  await worker.clients.claim();
+  return cache;
+}
+
+/** @param {Request} request */
+async function answer(request) {
+  const cache = await caches.open(CACHE), found = await cache.match(request, {ignoreSearch: true});
+  if (found) return isolated(found);
+  const fresh = await fetch(request);
+  if (fresh.ok && fresh.status === 200) await cache.put(request, fresh.clone()).catch(() => {}); // storage may be full
+  return isolated(fresh);
+}
+
+/** @param {Response} response */
+function isolated(response) {
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  return new Response(response.body, {status: response.status, statusText: response.statusText, headers});
+}

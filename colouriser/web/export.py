@@ -1,0 +1,80 @@
+"""The generator as an ONNX file, for the browser: weights in half precision, arithmetic in float32.
+
+    luma 1×1×H×W in [0, 1]  ┐
+    hints 1×3×H×W           ┴─► chroma 1×2×H/2×W/2, palette 1×K×H/4×W/4 (logits), features 1×C×H/16×W/16
+
+H and W are multiples of 32: whoever asks pads by repeating the last row and column, and cuts off.
+Features are the encoder's, for borrowing colours; they mean something where hints are zeros.
+"""
+
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from ..files import write_bytes
+from ..generator import STRIDE, Generator, for_inference
+
+OPSET = 18  # of ONNX: what the runtime's WebGPU part knows, too
+LARGE = 64  # numbers from which a weight is stored in half precision
+MOST_BLOCKS = 128  # of STRIDE along a side: beyond what any photograph needs
+CPU = torch.device("cpu")
+
+
+class _Exported(nn.Module):
+    """A generator, and what its encoder sees."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, luma: Tensor, hints: Tensor) -> dict[str, Tensor]:
+        config = self.generator.config
+        given = hints if config.hints else None
+        chroma, palette = self.generator(luma, given)
+        # The exporter finds what is computed twice.
+        out = {"chroma": chroma, "features": self.generator.features(luma, hints=given)}
+        return out | {"palette": palette} if config.palette else out
+
+
+def export(generator: Generator, path: Path) -> None:
+    """Write a generator as an ONNX file.
+
+    Args:
+        generator: of any config.
+        path: of the file, which appears when it is complete.
+    """
+    module = _Exported(for_inference(generator, CPU, bfloat16=False)).eval()
+    luma, hints = (torch.zeros(1, planes, 5 * STRIDE, 7 * STRIDE) for planes in (1, 3))
+    height, width = (torch.export.Dim(name, min=2, max=MOST_BLOCKS) for name in ("h", "w"))
+    sides = {2: STRIDE * height, 3: STRIDE * width}
+    program = torch.onnx.export(
+        module,
+        (luma, hints),
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=["luma", "hints"],
+        output_names=list(module(luma, hints)),
+        dynamic_shapes={"luma": sides, "hints": sides},
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    _halve(model)
+    onnx.checker.check_model(model)
+    write_bytes(path, model.SerializeToString())
+
+
+def _halve(model: onnx.ModelProto) -> None:
+    """Store weights in half precision, each with a cast behind it, which the runtime does once."""
+    casts = []
+    for weight in model.graph.initializer:
+        values, name = numpy_helper.to_array(weight), weight.name
+        if weight.data_type != TensorProto.FLOAT or values.size < LARGE:
+            continue
+        weight.CopyFrom(numpy_helper.from_array(values.astype("float16"), f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    for place, cast in enumerate(casts):
+        model.graph.node.insert(place, cast)
