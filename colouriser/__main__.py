@@ -1,4 +1,4 @@
-"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, film, web, and page."""
+"""The command line: colouriser colour photo.jpg scans/ -o coloured/, archive, film, web, page."""
 
 import logging
 import os
@@ -218,7 +218,7 @@ def _say_counts(counts: Counter[str]) -> None:
     typer.echo(", ".join(parts), err=True)
 
 
-def _failed(error: ColouriserError) -> typer.Exit:
+def _failed(error: ColouriserError | OSError) -> typer.Exit:
     typer.echo(f"error: {error}", err=True)
     return typer.Exit(1)
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, Page
 from skimage import data
 
 from colouriser import Colouriser
+from colouriser.web.build import build
 
 from . import HUB_PORT
+from .browser import PHONE, chromium, running_page, served, visit
 from .hub_server import TOKEN, Hub
 from .photographs import write_handful
 
@@ -74,3 +77,49 @@ def run(handful: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = train("all", "--recipe", "smoke", "--images", handful, "--run", folder)
     assert result.returncode == 0, result.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def gradio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page."""
+    with running_page(tmp_path_factory.mktemp("page")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def web_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The browser edition of the bundled model."""
+    folder = tmp_path_factory.mktemp("web") / "out"
+    build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def web_url(web_folder: Path) -> Iterator[str]:
+    """Its address."""
+    with served(web_folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """The page of a module's `url` on a laptop."""
+    opened, errors = visit(browser, url), list[str]()
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    opened.context.close()
+    assert not errors
+
+
+@pytest.fixture
+def phone(browser: Browser, url: str) -> Iterator[Page]:
+    """The same on a phone, with touch."""
+    opened = visit(browser, url, viewport=PHONE, has_touch=True, is_mobile=True)
+    yield opened
+    opened.context.close()

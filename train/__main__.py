@@ -153,8 +153,8 @@ def _space(options: argparse.Namespace) -> None:
     from .release.publish import files
     from .release.space import Space, publish_space, write_folder
 
-    space = Space(options.repo, options.model, options.private, options.hardware)
-    folder = write_folder(space, Path("runs") / "space")
+    space = Space(options.repo, options.model, options.private, options.hardware, options.static)
+    folder = write_folder(space, Path("runs") / ("static-space" if space.static else "space"))
     if options.dry_run:
         log.info("the Space %s would get, from %s:", options.repo, folder)
         for name in files(folder):
@@ -187,6 +187,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     space.add_argument(
         "--hardware",
         help="zero-a10g (ZeroGPU), t4-small, …; a CPU, which needs a paid plan, unless given",
+    )
+    space.add_argument(
+        "--static",
+        action="store_true",
+        help="the browser edition, which is free: visitors' own computers colour",
     )
     space.add_argument("--private", action="store_true", help="if it is made now")
     space.add_argument("--dry-run", action="store_true", help="write the folder, send nothing")

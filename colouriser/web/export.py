@@ -1,12 +1,14 @@
 """The generator as an ONNX file, for the browser: weights in half precision, arithmetic in float32.
 
-    luma 1×1×H×W in [0, 1]  ┐
-    hints 1×3×H×W           ┴─► chroma 1×2×H/2×W/2, palette 1×K×H/4×W/4 (logits), features 1×C×H/16×W/16
+    luma 1×1×H×W in [0, 1] ┐  chroma 1×2×H/2×W/2, palette 1×K×H/4×W/4 (logits),
+    hints 1×3×H×W          ┴─ features 1×C×H/16×W/16
 
-H and W are multiples of 32: whoever asks pads by repeating the last row and column, and cuts off.
+H and W are multiples of 32: whoever asks pads by repeating the last row and column, and cuts off
+as much.
 Features are the encoder's, for borrowing colours; they mean something where hints are zeros.
 """
 
+import warnings
 from pathlib import Path
 
 import onnx
@@ -50,16 +52,18 @@ def export(generator: Generator, path: Path) -> None:
     luma, hints = (torch.zeros(1, planes, 5 * STRIDE, 7 * STRIDE) for planes in (1, 3))
     height, width = (torch.export.Dim(name, min=2, max=MOST_BLOCKS) for name in ("h", "w"))
     sides = {2: STRIDE * height, 3: STRIDE * width}
-    program = torch.onnx.export(
-        module,
-        (luma, hints),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["luma", "hints"],
-        output_names=list(module(luma, hints)),
-        dynamic_shapes={"luma": sides, "hints": sides},
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names of sides, in the exporter itself
+        program = torch.onnx.export(
+            module,
+            (luma, hints),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["luma", "hints"],
+            output_names=list(module(luma, hints)),
+            dynamic_shapes={"luma": sides, "hints": sides},
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
     _halve(model)

@@ -17,6 +17,7 @@ import torch
 from gradio_client import Client, handle_file
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard
 from PIL import Image
+from playwright.sync_api import Browser, expect
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -28,6 +29,7 @@ from train.__main__ import main
 from train.release.publish import files
 from train.release.space import gradio_version
 
+from ..browser import served, visit
 from ..conftest import ROOT
 from ..hub_server import TOKEN, Hub
 
@@ -586,6 +588,29 @@ def test_a_space_on_zerogpu_asks_for_it_at_once(
     assert (there["created_on"], there["hardware"]) == ("zero-a10g", "zero-a10g")
 
 
+def test_a_static_space(
+    hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Browser
+) -> None:
+    assert publish(run) == 0
+    monkeypatch.chdir(tmp_path)
+    arguments = ["space", "--repo", "owner/static", "--model", f"{NAME}@v1", "--static"]
+    assert main(arguments) == 0
+    folder = tmp_path / "runs" / "static-space"
+    front = ModelCard.load(folder / "README.md").data.to_dict()
+    assert (front["sdk"], front["app_file"]) == ("static", "index.html")
+    assert front["models"] == [NAME]
+    assert front["custom_headers"]["cross-origin-embedder-policy"] == "require-corp"
+    there = state(hub, "owner/static", "spaces")
+    assert set(there["commits"][there["branches"]["main"]]) == set(files(folder))
+    assert not there.get("variables")
+    with served(folder) as address:
+        page = visit(browser, address)  # which ends on a coloured example
+        page.get_by_role("tab", name="About").click()
+        expect(page.locator("#about")).to_contain_text(f"model: {NAME}")
+        page.context.close()
+    assert main([*arguments, "--dry-run"]) == 0  # once more, over the first
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_space_that_is_refused(
     status: int,
@@ -602,7 +627,7 @@ def test_a_space_that_is_refused(
     assert main(["space", "--repo", "owner/page", "--model", f"{NAME}@v1"]) == 1
     line = one_line(capsys)
     assert f"{status}: {sentence}" in line
-    advice = {401: "log in with a token", 402: "ask for ZeroGPU", 403: "an account that may"}
+    advice = {401: "log in with a token", 402: "--static", 403: "an account that may"}
     assert advice[status] in line
 
 

@@ -1,4 +1,5 @@
-"""Create or update a Hugging Face Space that runs the app with a published model."""
+"""Create or update a Hugging Face Space that shows a published model: the app, or the browser
+edition, which is static."""
 
 import re
 import shutil
@@ -26,15 +27,18 @@ class Space:
     model: str  # owner/name@revision
     private: bool = False
     hardware: str | None = None  # as the Hub calls it, "zero-a10g" or "t4-small"; a CPU
+    static: bool = False  # the browser edition, which needs no hardware
 
 
 def write_folder(space: Space, folder: Path) -> Path:
-    """Write the files of a Space into a folder: the app, and a README whose front matter configures
-    the Space.
+    """Write the files of a Space into a folder: the app or the browser edition, and a README whose
+    front matter configures the Space.
 
     Raises:
-        TrainingError: the model cannot be had or used.
+        TrainingError: the model cannot be had or used, or there is no such hardware.
     """
+    if space.static:
+        return _write_static(space, folder)
     if space.hardware is not None and space.hardware not in {h.value for h in SpaceHardware}:
         names = ", ".join(h.value for h in SpaceHardware)
         raise TrainingError(f"no hardware {space.hardware}; the Hub has {names}")
@@ -61,6 +65,23 @@ def write_folder(space: Space, folder: Path) -> Path:
     return folder
 
 
+def _write_static(space: Space, folder: Path) -> Path:
+    from colouriser.web.build import build
+
+    if space.hardware is not None:
+        raise TrainingError("a static Space has no hardware; leave --hardware or --static out")
+    if resolve(space.model).commit is None:
+        raise TrainingError(f"{space.model} is not on the Hub; publish it first")
+    build(folder, space.model)
+    repository = space.model.partition("@")[0]
+    front = metadata_load(ROOT / "README.md") or {}
+    shared = {name: front[name] for name in SHARED if name in front}
+    text = TEXT.format(model=space.model, repository=repository) + STATIC_TEXT
+    (folder / "README.md").write_text(text)
+    metadata_save(folder / "README.md", shared | STATIC | {"models": [repository]})
+    return folder
+
+
 def publish_space(space: Space, folder: Path) -> str:
     """Create or update a Space from a folder that `write_folder` wrote; returns its address.
 
@@ -72,14 +93,14 @@ def publish_space(space: Space, folder: Path) -> str:
         url = api.create_repo(
             repository,
             repo_type="space",
-            space_sdk="gradio",
+            space_sdk="static" if space.static else "gradio",
             private=space.private or None,
             exist_ok=True,
             # At once: an account without a plan may make none that begins on a CPU.
             space_hardware=SpaceHardware(space.hardware) if space.hardware else None,
         )
-        # Before the files: they start the Space.
-        api.add_space_variable(repository, "COLOURISER_MODEL", space.model)
+        if not space.static:  # before the files: they start the Space
+            api.add_space_variable(repository, "COLOURISER_MODEL", space.model)
         own = files(folder)
         there = api.list_repo_files(repository, repo_type="space")
         gone = [name for name in there if name not in own and name != ".gitattributes"]
@@ -106,11 +127,26 @@ def gradio_version() -> str:
 
 
 PAID = (
-    "a Gradio Space on a CPU needs a paid plan (PRO); without one, ask for ZeroGPU with "
-    "--hardware zero-a10g, of which a free account may have two"
+    "a Gradio Space on a CPU needs a paid plan (PRO); without one, make a static Space with "
+    "--static, which is free, or ask for ZeroGPU with --hardware zero-a10g, of which a free "
+    "account may have two"
 )
+SHARED = ("title", "emoji", "colorFrom", "colorTo", "license", "short_description")
+STATIC = {
+    "sdk": "static",
+    "app_file": "index.html",
+    "custom_headers": {  # without them a page has no threads
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-embedder-policy": "require-corp",
+        "cross-origin-resource-policy": "cross-origin",
+    },
+}
 TEXT = """# Colouriser
 
 Colour for black-and-white photographs, with the model
 [{model}](https://huggingface.co/{repository}). Colours are plausible, not true.
+"""
+STATIC_TEXT = """
+It runs in the visitor's browser, where the photographs stay. The licence above is the code's; the
+model's own lies in `licences/`.
 """

@@ -66,6 +66,10 @@ export class Engine {
     const id = ++this.#count;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, {resolve, reject, call});
+      call.signal.addEventListener("abort", () => {
+        if (this.#waiting.delete(id)) this.#worker.postMessage({cancelled: id});
+        reject(call.signal.reason);
+      });
       if (this.#loading) this.#say(call);
       this.#worker.postMessage({id, name, asked});
     });

@@ -14,7 +14,7 @@ import {caption, encode} from "./save.js";
  * @typedef {import("./hints.js").Patch} Patch
  * @typedef {import("../../viewer/session.js").Wish} Wish
  * @typedef {{key: number, file: Blob, name: string}} Given A photograph; `key` is its own.
- * @typedef {Omit<Wish, "photo" | "reference"> & {photo: Given, reference: Given | null, x?: number, y?: number}} Asked
+ * @typedef {Omit<Wish, "photo" | "reference"> & {photo: Given, reference: Given | null, x?: number, y?: number, signal: AbortSignal}} Asked
  *
  * @typedef {object} Opened
  * @property {Photograph} photo
@@ -234,7 +234,7 @@ const calls = {
   async look(asked) { return {blob: await show(await openAsked(asked), null, asked, VIEW)}; },
   async vary(asked) {
     const opened = await openAsked(asked), blobs = [];
-    for (let variant = 0; variant <= COLOURINGS; variant++)
+    for (let variant = 0; variant <= COLOURINGS && !asked.signal.aborted; variant++)
       blobs.push(await show(opened, (await predict(opened, {...asked, variant})).coefficients, asked, THUMBNAIL));
     return {blobs};
   },
@@ -277,13 +277,21 @@ function theNetwork() {
   return loading;
 }
 
-addEventListener("message", async ({data: {id, name, asked}}) => {
+/** @type {Map<number, AbortController>} Questions that are being answered. */
+const running = new Map();
+
+addEventListener("message", async ({data: {cancelled, id, name, asked}}) => {
+  if (cancelled) { running.get(cancelled)?.abort(); return; }
+  const controller = new AbortController();
+  running.set(id, controller);
   try {
-    postMessage({id, answer: await calls[name](asked)});
+    postMessage({id, answer: await calls[name]({...asked, signal: controller.signal})});
   } catch (error) {
     const {key, values, message} = /** @type {Failure} */ (error);
     if (!key) console.error(error);
     postMessage({id, failure: key ? {key, values} : error instanceof RangeError ? {key: "web_memory"} : {key: "web_failed", values: {reason: message}}});
+  } finally {
+    running.delete(id);
   }
 });
 theNetwork().catch(() => {}); // it is told when a photograph is to be coloured
