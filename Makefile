@@ -1,4 +1,5 @@
 # make app          the page on http://127.0.0.1:7860
+# make web          the browser edition, in runs/web, on http://127.0.0.1:8000
 # make test         format, lint, types and tests, as CI runs them
 # make test-fast    the tests that take less than a minute together
 # make mutants      the readers on 80,000 damaged files
@@ -13,10 +14,14 @@ BIN := .venv/bin
 TORCH ?= default
 CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: app test test-fast mutants hub-demo screenshots container
+.PHONY: app web test test-fast mutants hub-demo screenshots container
 
 app: .venv/app
 	$(BIN)/python app.py
+
+web: .venv/web
+	$(BIN)/colouriser web runs/web
+	$(BIN)/python -m http.server --directory runs/web --bind 127.0.0.1 8000
 
 test: .venv/test .venv/browser node_modules/.package-lock.json
 	$(BIN)/ruff format --check .
@@ -62,6 +67,10 @@ endif
 	$(BIN)/python -m pip install -e '.[page]'
 	touch $@
 
+.venv/web: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install -e '.[web]'
+	touch $@
+
 .venv/test: .venv/app
-	$(BIN)/python -m pip install -e '.[page,archive,film,train,test]'
+	$(BIN)/python -m pip install -e '.[page,archive,film,web,train,test]'
 	touch $@

@@ -1,0 +1,115 @@
+"""How long people wait for the browser edition, in Chromium: python -m benchmarks.web OUT
+
+Times are medians of three visits; the machine should be idle.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser import LAPTOP, ROOT, chromium, coloured, download, served, upload
+
+LINE = 20e6 / 8  # bytes a second
+VISITS = 3
+SIZES = {"1 megapixel": (1200, 900), "12 megapixels": (4000, 3000), "48 megapixels": (8000, 6000)}
+
+
+def photograph(folder: Path, size: tuple[int, int]) -> Path:
+    """A grey JPEG with grain, as scans have it."""
+    with Image.open(ROOT / "examples" / "temple.jpg") as opened:
+        luma = np.asarray(opened.convert("L").resize(size), np.float32)
+    noise = np.random.default_rng(0).normal(0, 4, luma.shape)
+    path = folder / f"{size[0]}.jpg"
+    Image.fromarray((luma + noise).clip(0, 255).astype(np.uint8)).save(path, quality=92)
+    return path
+
+
+def seconds(action: Callable[[], object]) -> float:
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
+def slow_line(page: Page) -> None:
+    session = page.context.new_cdp_session(page)
+    values = {"offline": False, "latency": 20, "downloadThroughput": LINE, "uploadThroughput": LINE}
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", values)
+
+
+def visits(browser: Browser, address: str) -> tuple[list[float], list[float]]:
+    """Seconds to the first colour: at first, and later."""
+    first, later = list[float](), list[float]()
+    for _ in range(VISITS):
+        context = browser.new_context(viewport=LAPTOP)
+        page = context.new_page()
+        slow_line(page)
+        first.append(seconds(lambda: opened(page, address)))  # noqa: B023
+        page.wait_for_timeout(3000)  # the other colourings
+        page = context.new_page()
+        later.append(seconds(lambda: opened(page, address)))  # noqa: B023
+        context.close()
+    return first, later
+
+
+def opened(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator(".studio[data-state=done]").wait_for(timeout=120_000)
+
+
+def memory(context: BrowserContext, page: Page) -> float:
+    """Of the tab's pages and workers, in GB."""
+    return page.evaluate("performance.measureUserAgentSpecificMemory().then(m => m.bytes)") / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, help="a folder that `colouriser web` wrote")
+    out = parser.parse_args().out
+    with tempfile.TemporaryDirectory() as folder, served(out) as address, chromium() as browser:
+        first, later = visits(browser, address)
+        print(f"first visit, 20 Mbit/s, uncompressed: {statistics.median(first):.1f} s")
+        print(f"later visits: {statistics.median(later):.1f} s")
+        context = browser.new_context(viewport=LAPTOP)
+        page = context.new_page()
+        opened(page, address)
+        page.reload()  # isolated from now on
+        coloured(page)
+        page.wait_for_timeout(3000)
+        for name, size in SIZES.items():
+            path = photograph(Path(folder), size)
+            shown, saved = list[float](), list[float]()
+            for _ in range(VISITS):
+                shown.append(seconds(lambda: upload(page, path)) - 0.2)  # noqa: B023  # its pause
+                page.wait_for_timeout(3000)
+                saved.append(seconds(lambda: download(page)))
+            print(
+                f"{name}: on the screen in {statistics.median(shown):.1f} s, "
+                f"its file in {statistics.median(saved):.1f} s more; {memory(context, page):.2f} GB"
+            )
+        page.get_by_role("button", name="Correct colours").click()
+        clicks = list[float]()
+        for number in range(VISITS):
+            page.get_by_role("button", name="Add a place").click()
+            page.locator(".swatch").nth(1).wait_for()
+            before = page.locator(".after img").get_attribute("src")
+            started = time.monotonic()
+            page.locator(".swatch").nth(1 + number).click()
+            page.wait_for_function(
+                "b => document.querySelector('.after img').src !== b", arg=before
+            )
+            clicks.append(time.monotonic() - started)
+            page.keyboard.press("Escape")
+            page.wait_for_timeout(2000)
+        print(f"a click on a colour: {statistics.median(clicks):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
