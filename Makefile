@@ -30,7 +30,7 @@ test: .venv/test .venv/browser node_modules/.package-lock.json
 	$(BIN)/node node_modules/eslint/bin/eslint.js colouriser tests
 	$(BIN)/node node_modules/typescript/bin/tsc
 	$(BIN)/node --test tests/viewer/*.test.js
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: .venv/test
 	$(BIN)/python -m pytest -m "not slow"
