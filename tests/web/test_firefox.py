@@ -59,8 +59,10 @@ def firefox(tmp_path: Path) -> Iterator[Marionette]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     (tmp_path / "user.js").write_text(f'user_pref("marionette.port", {port});\n')
-    command = [str(FIREFOX), "--headless", "--marionette", "--no-remote", "--profile", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    options = ["--headless", "--marionette", "--no-remote", "--profile", str(tmp_path)]
+    process = subprocess.Popen(
+        [str(FIREFOX), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield Marionette(port)
     finally:

@@ -227,6 +227,32 @@ def test_without_webassembly_it_says_so(browser: Browser, url: str) -> None:
         expect(page.locator(".stage").get_by_role("alert")).to_contain_text("no WebAssembly")
 
 
+def test_webgpu_that_fails_falls_back(browser: Browser, url: str) -> None:
+    """A GPU that is none; and of the runtimes just those are fetched that are tried."""
+
+    def pretended(route: Route) -> None:
+        answer = route.fetch()
+        none = (
+            "Object.defineProperty(navigator, 'gpu', {value: {requestAdapter: async () => ({})}});"
+        )
+        route.fulfill(response=answer, body=f"{none}\n{answer.text()}")
+
+    for usual in (True, False):
+        for page in opened(browser, url, service_workers="block"):
+            asked, told = list[str](), list[str]()
+            page.context.on("request", lambda request: asked.append(request.url))  # noqa: B023
+            page.on("console", lambda message: told.append(message.text))  # noqa: B023
+            if not usual:
+                page.context.route("**/web/app/network.js", pretended)
+            page.goto(url)
+            coloured(page)
+            assert page.evaluate("colouriser.running.kind") == "wasm"
+            runtimes = sorted(u.rpartition("/")[2] for u in asked if u.endswith(".wasm"))
+            plain, gpu = "ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.asyncify.wasm"
+            assert runtimes == ([plain] if usual else [gpu, plain])
+            assert any("WebGPU failed" in text for text in told) != usual
+
+
 def test_in_a_frame_of_another_origin(browser: Browser, url: str, tmp_path: Path) -> None:
     """As the Hub shows Spaces: without isolation there are no threads, and it works."""
     (tmp_path / "index.html").write_text(f'<iframe src="{url}" width=1200 height=700></iframe>')

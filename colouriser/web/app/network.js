@@ -63,7 +63,8 @@ export class Network {
     })), import(here(`runtime/${module}`).href)]);
     Object.assign(runtime.env.wasm, {wasmBinary: binary.buffer, wasmPaths: {mjs: here(`runtime/${name}.mjs`).href},
       numThreads: globalThis.crossOriginIsolated ? Math.min(THREADS, navigator.hardwareConcurrency) : 1});
-    const session = await runtime.InferenceSession.create(weights, {executionProviders: [kind]});
+    // More optimising takes five times as long at each start, and computes no faster.
+    const session = await runtime.InferenceSession.create(weights, {executionProviders: [kind], graphOptimizationLevel: "basic"});
     const network = new Network(runtime, session, kind, Float32Array.from(cells));
     if (kind === "webgpu") {
       const {chroma} = await network.paint(new Float32Array(FIRST * FIRST), new Float32Array(3 * FIRST * FIRST), FIRST, FIRST);
