@@ -107,12 +107,17 @@ class KeyFrames:
             return
         size, layout = (picture.width, picture.height), layout_of(picture, deep=True)
         grey = Image.fromarray(small_luma(luma_plane(picture, layout), size, layout))
-        stem = f"scene-{scene:04d}-frame-{frame:06d}"
-        files = {f"{stem}-grey.png": _png(grey), f"{stem}-colour.png": _png(picture.to_image())}
+        name = stem(scene, frame)
+        files = {f"{name}-grey.png": _png(grey), f"{name}-colour.png": _png(picture.to_image())}
         self.written |= {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         # The record first: a file that is not in it would count as given.
         for name, data in {WRITTEN: json.dumps(self.written).encode(), **files}.items():
             write_bytes(self.folder / name, data)
+
+
+def stem(scene: int, frame: int) -> str:
+    """How the names of a key frame's files begin."""
+    return f"scene-{scene:04d}-frame-{frame:06d}"
 
 
 def no_frame(frame: int, count: int) -> FilmError:

@@ -70,6 +70,11 @@ class Part:
     end: int  # the first frame after it
     goes_on: bool  # from the part before it
 
+    @property
+    def key(self) -> int:
+        """The frame that stands for it."""
+        return self.first + (self.end - self.first) // 2
+
 
 @dataclass
 class Coloured:
@@ -96,6 +101,20 @@ def look_through(film: Film, progress: Progress) -> tuple[list[int], list[int]]:
             film.path.name
         )
     return times, [0, *cuts]
+
+
+def index_of(film: Film, folder: Path, progress: Progress) -> tuple[list[int], list[int]]:
+    """What `look_through` says, which is kept in a folder.
+
+    Raises:
+        FilmError: the film cannot be read.
+    """
+    path, source = folder / "index.json", _identity(film)
+    if index := _stored(path, source):
+        return index["times"], index["scenes"]
+    times, scenes = look_through(film, progress)
+    _store(path, source, times=times, scenes=scenes)
+    return times, scenes
 
 
 def split(scenes: Sequence[int], count: int) -> list[Part]:
@@ -229,16 +248,9 @@ def colour_film(
     """
     check_target(film, target, encoding)
     folder = keyframes / "scenes" if keyframes else target.with_name(f".{target.name}.scenes")
-    stat = film.path.stat()
-    source = _sha([stat.st_size, stat.st_mtime_ns, film.since, film.until])
-    base = _sha([source, asdict(look), asdict(encoding), _fingerprint(colouriser)])
-    index = _stored(folder / "index.json", source)
-    if index is None:
-        times, found = look_through(film, progress)
-        index = {"times": times, "scenes": found}
-        _store(folder / "index.json", source, **index)
-    times = index["times"]
-    scenes = scenes or index["scenes"]
+    base = _sha([_identity(film), asdict(look), asdict(encoding), _fingerprint(colouriser)])
+    times, found = index_of(film, folder, progress)
+    scenes = scenes or found
     if scenes[-1] >= len(times):
         raise no_frame(scenes[-1], len(times)).of("the list of scenes")
     parts = split(scenes, len(times))
@@ -269,7 +281,7 @@ def colour_film(
 
             def pictures(coloured: Coloured = coloured) -> Iterator[av.VideoFrame]:
                 nonlocal done
-                key = coloured.part.first + len(coloured.lumas) // 2
+                key = coloured.part.key
                 for frame, picture in render(frames, coloured, film, look):
                     done += 1
                     progress("colour", done, len(times))
@@ -297,6 +309,12 @@ def _taken(frames: Iterator[Frame], part: Part) -> Iterator[Frame]:
             yield frame
         if frame.index == part.end - 1:
             return
+
+
+def _identity(film: Film) -> str:
+    """Tells a film, or a part of it, from others."""
+    stat = film.path.stat()
+    return _sha([stat.st_size, stat.st_mtime_ns, film.since, film.until])
 
 
 def _fingerprint(colouriser: Colouriser) -> list[float]:

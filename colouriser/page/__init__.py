@@ -1,7 +1,7 @@
 """The page: black-and-white photographs go in, coloured ones come out.
 
-`serve` loads a model and serves it. The other rooms: studio (the engine), one, many and about (a
-tab each), viewer (our own component, and what answers it), api (for programs), storage (what is
+`serve` loads a model and serves it. The other rooms: studio (the engine), one, many, film and about
+(a tab each), viewer (our own component, and what answers it), api (for programs), storage (what is
 kept, how long), head (what links show), words (texts in each language), quick (gradio's import).
 """
 
@@ -34,6 +34,7 @@ from ..follow import SECONDS, ModelFollower
 from ..samples import EXAMPLES, PICTURES
 from .about import about
 from .api import api
+from .film import film, film_seconds
 from .head import Head
 from .many import many
 from .one import one
@@ -71,6 +72,10 @@ def build(follower: ModelFollower) -> gr.Blocks:
                 viewer = one(studio)
             with gr.Tab(say("many"), id="many"):
                 many(studio, viewer, tabs)
+            films = None
+            if film_seconds():
+                with gr.Tab(say("film"), id="film") as third:
+                    films = film(studio, viewer, tabs, third)
             with gr.Tab(say("about"), id="about") as last:
                 about(studio, last)
         demo.load(notice, None, warning, show_progress="hidden", api_visibility="private")
@@ -81,6 +86,8 @@ def build(follower: ModelFollower) -> gr.Blocks:
     def close_all(verbose: bool = True) -> None:
         close(verbose)
         studio.pool.close()
+        if films:
+            films.close()
 
     demo.close = close_all  # gradio tells nobody that it closes
     return demo

@@ -10,7 +10,7 @@ import {mount} from "../viewer/viewer.js";
  *
  * @typedef {object} Gradio
  * @property {HTMLElement} element
- * @property {{value: {path: string, name: string} | null, accept: string, examples: {name: string, label: string, file: string}[]}} props
+ * @property {{value: {path: string, name: string, film?: boolean} | null, accept: string, examples: {name: string, label: string, file: string}[]}} props
  * @property {Record<string, (data: object) => Promise<any>>} server
  * @property {(file: File) => Promise<{path: string}>} upload
  * @property {(name: string, changed: () => void) => void} watch
@@ -33,9 +33,17 @@ export async function start({element, props, server, upload, watch, address}) {
       return true;
     },
     reveal: () => tabs()[0].click(),
-    back: () => tabs()[1].click(),
+    back: (hints) => {
+      if (props.value?.film && props.value.path === opened) server.correct({path: opened, hints}).then(() => tabs()[2].click());
+      else tabs()[1].click();
+    },
   });
-  const open = () => { if (props.value?.path) session.open({path: props.value.path}, {name: props.value.name, kind: "many"}); };
+  let opened = "";
+  const open = () => {
+    if (!props.value?.path) return;
+    opened = props.value.path;
+    session.open({path: opened}, {name: props.value.name, kind: props.value.film ? "film" : "many"});
+  };
   watch("value", open);
   const [first] = props.examples;
   if (props.value?.path) open();

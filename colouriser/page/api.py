@@ -149,17 +149,17 @@ def api(studio: Studio) -> None:
 
     wished = [hints(), file(), gr.Number(STRENGTH.default, visible=False, label="strength")]
     wished.append(gr.Number(0, visible=False, label="variants"))
-    _endpoint(_with_options(colourise), "colour", AT_ONCE, [file(), *options(), *wished], [file()])
+    endpoint(_with_options(colourise), "colour", AT_ONCE, [file(), *options(), *wished], [file()])
     spot = [gr.Number(visible=False, label="x"), gr.Number(visible=False, label="y")]
     count = gr.Number(SUGGESTIONS.default, visible=False, label="n")
     answer = [gr.JSON(visible=False)]
-    _endpoint(suggest, "colour", AT_ONCE, [file(), *spot, count, hints()], answer)
+    endpoint(suggest, "colour", AT_ONCE, [file(), *spot, count, hints()], answer)
     # For those who look after a page; it is not listed.
     gr.Button(visible=False).click(
         model, None, gr.Textbox(visible=False), api_name="model", api_visibility="undocumented"
     )
     outputs = [file(), gr.JSON(visible=False)]
-    _endpoint(_with_options(colourise_many), "many", 1, [file(several=True), *options()], outputs)
+    endpoint(_with_options(colourise_many), "many", 1, [file(several=True), *options()], outputs)
 
 
 def _with_options(function: Callable) -> Callable:
@@ -171,7 +171,7 @@ def _component(name: str, setting: Setting) -> Any:
     return kind(setting.default, visible=False, label=name)
 
 
-def _endpoint(function: Any, line: str, at_once: int, inputs: list, outputs: list) -> None:
+def endpoint(function: Any, line: str, at_once: int, inputs: list, outputs: list) -> None:
     """An endpoint for programs, with the function's name, arguments and documentation."""
 
     @functools.wraps(function)

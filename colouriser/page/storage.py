@@ -233,6 +233,20 @@ def new_folder(seconds: float = KEEP_SECONDS) -> Iterator[Path]:
         LEDGER.set(folder)
 
 
+@contextmanager
+def kept_busy(folder: Path) -> Iterator[None]:
+    """Do not delete a folder meanwhile; its time begins again then."""
+    item = LEDGER.items.get(folder)
+    if item is not None:
+        item.busy = True
+    try:
+        yield
+    finally:
+        if item is not None:
+            item.busy, item.since = False, time.time()
+        LEDGER.set(folder)
+
+
 def check_room() -> None:
     """Make room if all of it is taken.
 

@@ -5,9 +5,10 @@ browser asks for what it shows through server functions, which gradio calls outs
 what they are given comes from outside, and is checked here as it comes in.
 """
 
+import json
 import mimetypes
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import ColouriserError
+from ..files import write_bytes
 from ..hints import hints_from
 from ..options import SHOWN, Options, Wishes, quoted
 from ..photo import suffixes
@@ -126,7 +128,12 @@ def _functions(studio: Studio) -> list[Callable]:
     def full(asked: Asked) -> Answer:
         return {"file": str(studio.save(*asked.values, to_look_at=True))}
 
-    return [_served(studio, f) for f in (colour, look, vary, suggest, unsure, save, full)]
+    def correct(asked: Asked) -> Answer:  # of a film's key frame
+        keep_hints(asked.file, [asdict(hint) for hint in asked.wishes.hints])
+        return {}
+
+    called = (colour, look, vary, suggest, unsure, save, full, correct)
+    return [_served(studio, function) for function in called]
 
 
 def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
@@ -165,6 +172,25 @@ def _wishes(data: Answer) -> Wishes:
 
 def _options(data: Answer) -> Options:
     return Options(**{name: data[name] for name in SHOWN if name in data})
+
+
+def keep_hints(grey: Path, hints: list[dict[str, object]]) -> None:
+    """Keep the corrections of a key frame, which its scene follows.
+
+    Args:
+        grey: the key frame's file, which this page made.
+        hints: in its pixels, as the viewer has them; none take them back.
+
+    Raises:
+        ColouriserError: it is no key frame.
+    """
+    if not grey.name.endswith("-grey.png") or not (grey.parent / "scenes").is_dir():
+        raise ColouriserError("foreign", "this is no key frame of a film; open it again")
+    path = grey.with_name(grey.name.replace("-grey.png", "-hints.json"))
+    if hints:
+        write_bytes(path, json.dumps(hints).encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def as_json(suggestion: Any) -> Answer:

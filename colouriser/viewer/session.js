@@ -41,7 +41,7 @@
  * @property {() => void} settled The photograph is there in colour as it is wished for.
  *
  * @typedef {"grey" | "toned" | "tinted" | "negative" | "colour"} Colours What a photograph has of them already.
- * @typedef {"own" | "example" | "first" | "many"} Kind Where a photograph is from; "first": an example that nobody chose.
+ * @typedef {"own" | "example" | "first" | "many" | "film"} Kind Where a photograph is from; "first": an example that nobody chose.
  */
 
 /** @type {Record<Colours, "recolour" | "keep_tints" | "invert">} What can be asked for, by the colours that are there. */
@@ -327,6 +327,9 @@ export class Session {
 
   /** @param {unknown} error It is shown until a person does something else. */
   fail(error) { this.#fail(this.state, error); }
+
+  /** What was corrected of the open photograph. */
+  get hints() { return hints(this.state.pins); }
 
   /** The message was read. */
   dismiss() {

@@ -18,7 +18,7 @@ import {colourName, fill, loadTexts} from "./words.js";
  * @property {(files: File[]) => void} [takeMany] Is given several photographs, or an archive.
  * @property {(files: File[]) => boolean} [takePasted] Is given what is pasted while the viewer is hidden; whether it was meant for something else.
  * @property {() => void} [reveal] The viewer is to be seen.
- * @property {() => void} [back] To the many photographs that one was opened from.
+ * @property {(hints: import("./session.js").Hint[]) => void} [back] To the many photographs, or the film, that one was opened from.
  */
 
 const DOWNLOAD_SECONDS = 60; // an object URL is let go then: browsers do not say that they have saved it
@@ -124,7 +124,8 @@ class Viewer {
     this.$(".choose").textContent = this.say(kind === "first" || !this.state.number ? "choose" : "next");
     this.$(".badge").hidden = kind !== "example" && kind !== "first";
     this.$(".badge").textContent = this.texts.example;
-    this.$(".back").hidden = kind !== "many";
+    this.$(".back").hidden = kind !== "many" && kind !== "film";
+    this.$(".back").textContent = this.say(kind === "film" ? "back_film" : "back");
     this.drawn.phase = "working";
   }
 
@@ -368,7 +369,7 @@ class Viewer {
 
   wireTools() {
     const {session, view} = this;
-    this.button(".back").onclick = () => this.options.back?.();
+    this.button(".back").onclick = () => this.options.back?.(this.session.hints);
     this.button(".side").onclick = () => {
       view.side = !view.side;
       this.$(".side").setAttribute("aria-pressed", String(view.side));
