@@ -64,7 +64,7 @@ ifeq ($(TORCH),cpu)
 endif
 
 .venv/app: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install -e '.[page]'
+	$(BIN)/python -m pip install -e '.[page,film]'
 	touch $@
 
 .venv/web: pyproject.toml | .venv/bin/python

@@ -155,13 +155,14 @@ def colour_parts(
             if (frame.index - part.first) % SAMPLED == 0:
                 tints.append(float(np.abs(true_chroma(frame.picture, film.layout)).mean()))
         chroma = list[np.ndarray]()
-        if look.recolour or np.median(tints) <= IN_COLOUR:
+        wanted = keyframes.within(part.first, part.end) if keyframes else []
+        if look.recolour or wanted or np.median(tints) <= IN_COLOUR:
             given = dict[int, np.ndarray]()
             known = last[1] if last and last[0] == part.first else before(part)
-            if keyframes:
-                for frame_number in keyframes.within(part.first, part.end):
-                    number = frame_number - part.first
-                    given[number] = keyframes.chroma(frame_number, lumas[number], scene_colouriser)
+            for frame_number in wanted:
+                assert keyframes
+                number = frame_number - part.first
+                given[number] = keyframes.chroma(frame_number, lumas[number], scene_colouriser)
             chroma = scene_colouriser.colour(lumas, given, known if part.goes_on else None)
             last = part.end, chroma[-1]
         yield Coloured(part, lumas, chroma)

@@ -288,8 +288,11 @@ def film(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, tab: gr.Tab) -> Process
             (str(p.shown), words["film_scene"].format(number=p.scene, starts=p.starts, ends=p.ends))
             for p in found.pictures
         ]
-        told = f"<p>{html.escape(words['film_shown'].format(count=len(strip)))}</p>"
-        yield [strip, told, found, *enabled(True, True, False), *same(2)]
+        yield [strip, shown_line(found, request), found, *enabled(True, True, False), *same(2)]
+
+    def shown_line(found: Opened, request: gr.Request) -> str:
+        text = texts(request)["film_shown"].format(count=len(found.pictures))
+        return f"<p>{html.escape(text)}</p>"
 
     def refresh(request: gr.Request, found: Opened, *values: Any) -> Iterator[list[Any]]:
         """The strip anew, if a key frame was corrected meanwhile."""
@@ -336,7 +339,8 @@ def film(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, tab: gr.Tab) -> Process
                     *same(2),
                 ]
                 raise to_gradio_error(error, request) from error
-            yield [*same(1), "", *same(1), *enabled(True, True, False), str(file), str(target)]
+            told = shown_line(found, request)
+            yield [*same(1), told, *same(1), *enabled(True, True, False), str(file), str(target)]
 
         return run
 
