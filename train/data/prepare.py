@@ -17,10 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from colouriser.debris import PassedOver
+from colouriser.errors import PhotoError
+from colouriser.photo import read_picture
 from colouriser.sources import search
 
 from ..errors import TrainingError
@@ -227,9 +229,11 @@ def _open(file: Path, stored_size: int) -> Image.Image | str:
         with Image.open(file) as image:
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
                 return "animated or several pages"
-            photograph = ImageOps.exif_transpose(image).convert("RGB")
+        photograph = read_picture(file)  # as the page reads it, profiles applied
     except UnidentifiedImageError:
         return "no image, or a damaged one"
+    except PhotoError as error:
+        return error.translate(error.sentence).removeprefix(f"{error.about}: ")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return str(error)
     shorter = min(photograph.size)
