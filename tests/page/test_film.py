@@ -11,7 +11,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page, expect
 
-from ..browser import coloured, download, running_page, visit
+from ..browser import PATIENCE, coloured, download, running_page, visit
 from ..film.films import scene, write_film
 
 pytestmark = pytest.mark.slow
@@ -29,12 +29,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def two_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A grey film of two scenes, with sound."""
     path = tmp_path_factory.mktemp("film") / "home movie.mp4"
-    frames = [frame.mean(2, keepdims=True).astype(np.uint8).repeat(3, 2) for frame in pictures()]
-    return write_film(path, frames, sound="aac")
+    return write_film(path, [*grey("coffee", 25), *grey("chelsea", 25)], sound="aac")
 
 
-def pictures() -> list[np.ndarray]:
-    return [*scene("coffee", 25), *scene("chelsea", 25)]
+def grey(name: str, frames: int) -> list[np.ndarray]:
+    """A scene without its colours."""
+    lumas = [frame.mean(2, keepdims=True).astype(np.uint8) for frame in scene(name, frames)]
+    return [luma.repeat(3, 2) for luma in lumas]
 
 
 def add(page: Page, path: Path) -> None:
@@ -85,17 +86,15 @@ def test_a_film(page: Page, two_scenes: Path) -> None:
 
 
 def test_what_is_cancelled_can_be_started_again(page: Page, tmp_path: Path) -> None:
-    long = write_film(tmp_path / "long.mp4", [*scene("coffee", 150), *scene("rocket", 150)])
+    long = write_film(tmp_path / "long.mp4", [*grey("coffee", 80), *grey("rocket", 80)])
     add(page, long)
     expect(page.locator("#film-progress")).to_contain_text("key frames")
-    page.get_by_text("Settings", exact=True).last.click()
-    page.get_by_label("Colour anew what is in colour").last.check()
     page.get_by_role("button", name="Colour the film").click()
     expect(page.locator("#film-progress")).to_contain_text("Colouring:")
     page.locator("button:visible", has_text="Cancel").click()
     expect(page.locator("#film-progress")).to_contain_text("Cancelled; what is done is kept")
     page.get_by_role("button", name="Try ten seconds").click()
-    expect(page.locator("#film-get")).to_be_enabled()
+    expect(page.locator("#film-get")).to_be_enabled(timeout=2 * PATIENCE)
     assert download(page, "#film-get")[0] == "long-try.mp4"
 
 
@@ -112,7 +111,7 @@ def test_a_film_that_cannot_be_taken_is_said(kind: str, page: Page, tmp_path: Pa
     else:
         path.write_bytes(b"no film" * 1000)
     if kind == "photograph":
-        frame = av.VideoFrame.from_ndarray(pictures()[0], format="rgb24")
+        frame = av.VideoFrame.from_ndarray(scene("rocket", 1)[0], format="rgb24")
         frame.to_image().save(path, "PNG")
     add(page, path)
     expect(page.locator("#film-progress").get_by_role("alert")).to_contain_text(sentence)
