@@ -101,7 +101,7 @@ def web_url(web_folder: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, nothing else may run asyncio in this thread
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened
