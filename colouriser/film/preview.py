@@ -2,7 +2,7 @@
 correct."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,17 +78,19 @@ def key_pictures(
     return found
 
 
-def check_length(film: Film, seconds: float) -> None:
-    """Refuse a film that is longer than so many seconds, as far as it says.
+def check_length(film: Film, seconds: float, times: Sequence[int] = ()) -> None:
+    """Refuse a film that is longer than so many seconds: as it says, or by its frames' times, since
+    not every film says it.
 
     Raises:
         FilmError: it is.
     """
-    if film.ends > seconds:
+    length = float((times[-1] - times[0]) * film.time_base) if times else film.ends
+    if length > seconds:
         raise FilmError(
             "film_long",
             "is {length:.0f} seconds long, and here {most:.0f} are the most; cut it, or use the "
             "command line",
-            length=film.ends,
+            length=length,
             most=seconds,
         ).of(film.path.name)

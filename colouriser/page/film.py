@@ -90,10 +90,12 @@ def _tell(folder: Path) -> Callable[[str, int, int], None]:
 def _show(film: Path, folder: Path, model: Path, most: float, look: dict) -> "list[KeyPicture]":
     from ..film.preview import check_length, key_pictures
     from ..film.read import Film
-    from ..film.run import Look
+    from ..film.run import Look, index_of
 
     opened = Film.open(film)
     check_length(opened, most)
+    times, _ = index_of(opened, folder / "scenes", _tell(folder))
+    check_length(opened, most, times)
     return key_pictures(opened, folder, _network(model), Look(**look), _tell(folder))
 
 
@@ -102,12 +104,15 @@ def _colour(
 ) -> None:
     from ..film.preview import check_length
     from ..film.read import Film
-    from ..film.run import Look, colour_film
+    from ..film.run import Look, colour_film, index_of
 
     tries = until < math.inf
     check_length(Film.open(film), most)
     opened = Film.open(film, until=until)
     keyframes = None if tries else folder  # numbers of frames are those of the whole film
+    if keyframes:
+        times, _ = index_of(opened, folder / "scenes", _tell(folder))
+        check_length(opened, most, times)
     look_ = Look(**look)
     colour_film(opened, target, _network(model), look_, progress=_tell(folder), keyframes=keyframes)
 

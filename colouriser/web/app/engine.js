@@ -1,7 +1,7 @@
 // Colours photographs, in a worker of the page: the answerer asks, and what it is told is sent back with the number of
 // the question. It keeps the last photographs with what the network said of them.
 import {Failure} from "../../viewer/session.js";
-import {guidedUpsampling, renderRows} from "./guide.js";
+import {chromaOf, guidedUpsampling, renderRows} from "./guide.js";
 import {enforceHints, entropy, hexOf, matchFeatures, patches, rasterise, sampleVariants, suggest} from "./hints.js";
 import {pool, resize, smallSize} from "./luma.js";
 import {Network} from "./network.js";
@@ -183,9 +183,7 @@ async function chromaGrid({photo, small}, grid) {
   bitmap.close();
   const {data} = context.getImageData(0, 0, ...small), size = small[0] * small[1], chroma = new Float32Array(2 * size);
   for (let i = 0; i < size; i++) {
-    const [red, green, blue] = [data[4 * i] / 255, data[4 * i + 1] / 255, data[4 * i + 2] / 255], luma = 0.299 * red + 0.587 * green + 0.114 * blue;
-    chroma[i] = (blue - luma) / 1.772;
-    chroma[size + i] = (red - luma) / 1.402;
+    [chroma[i], chroma[size + i]] = chromaOf(data.subarray(4 * i, 4 * i + 3));
   }
   return chroma.some((value) => Math.abs(value) >= FAINT) ? pool(chroma, 2, small, grid) : null;
 }

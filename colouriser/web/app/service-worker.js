@@ -18,7 +18,6 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
 });
 
 async function takeOver() {
-  const cache = await caches.open(CACHE);
   for (const name of await caches.keys()) {
     if (name === CACHE || !name.startsWith("colouriser-")) continue;
     const old = await caches.open(name); // another page of ours on the same server keeps its own
@@ -26,15 +25,15 @@ async function takeOver() {
     await caches.delete(name);
   }
   await worker.clients.claim();
-  return cache;
 }
 
 /** @param {Request} request */
 async function answer(request) {
-  const cache = await caches.open(CACHE), found = await cache.match(request, {ignoreSearch: true});
+  const cache = await caches.open(CACHE).catch(() => null); // storage may be full, here and below
+  const found = await cache?.match(request, {ignoreSearch: true});
   if (found) return isolated(found);
   const fresh = await fetch(request);
-  if (fresh.ok && fresh.status === 200) await cache.put(request, fresh.clone()).catch(() => {}); // storage may be full
+  if (fresh.ok && fresh.status === 200) await cache?.put(request, fresh.clone()).catch(() => {});
   return isolated(fresh);
 }
 
