@@ -58,7 +58,7 @@ def film_seconds() -> float:
             raise ValueError
     except ValueError as error:
         raise SettingError(
-            "no_seconds",
+            "no_number",
             "{setting} must be a number of seconds, not {value}",
             setting=SECONDS,
             value=quoted(wanted),

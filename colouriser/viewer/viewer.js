@@ -125,7 +125,7 @@ class Viewer {
     this.$(".badge").hidden = kind !== "example" && kind !== "first";
     this.$(".badge").textContent = this.texts.example;
     this.$(".back").hidden = kind !== "many" && kind !== "film";
-    this.$(".back").textContent = this.say(kind === "film" ? "back_film" : "back");
+    this.$(".back").textContent = kind === "film" ? this.texts.back_film : this.texts.back;
     this.drawn.phase = "working";
   }
 

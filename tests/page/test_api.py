@@ -346,7 +346,7 @@ def test_as_many_are_coloured_at_once_as_the_readme_says(
 
 def test_endpoints_are_documented(url: str) -> None:
     info = httpx.get(f"{url}gradio_api/info").json()["named_endpoints"]
-    assert set(info) == {"/colourise", "/colourise_many", "/suggest"}
+    assert set(info) == {"/colourise", "/colourise_many", "/film", "/suggest"}
     names = [p["parameter_name"] for p in info["/colourise"]["parameters"]]
     assert names == [
         "photo",

@@ -6,16 +6,25 @@ const CACHE = `colouriser-${VERSION}`;
 const HEADERS = {"cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "same-origin"};
 const worker = /** @type {any} */ (self);
 
-worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(SHELL))));
+worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(keepShell()));
 
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(takeOver()));
 
-worker.addEventListener("message", (/** @type {MessageEvent} */ {data}) => { if (data === "begin") worker.skipWaiting(); });
+worker.addEventListener("message", (/** @type {any} */ event) => { if (event.data === "begin") event.waitUntil(worker.skipWaiting()); });
 
 worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const {method, url} = event.request;
-  if (method === "GET" && url.startsWith(worker.registration.scope)) event.respondWith(answer(event.request));
+  if (method === "GET" && url.startsWith(worker.registration.scope)) event.respondWith(answer(event));
 });
+
+async function keepShell() {
+  const cache = await caches.open(CACHE);
+  await Promise.all(SHELL.map(async (path) => {
+    const fresh = await fetch(path, {cache: "no-cache"}); // not what the browser kept of the version before
+    if (!fresh.ok) throw new Error(`${path}: ${fresh.status}`);
+    await cache.put(path, isolated(fresh)); // with its headers: it is given as it is, and does not pass through here
+  }));
+}
 
 async function takeOver() {
   for (const name of await caches.keys()) {
@@ -27,14 +36,14 @@ async function takeOver() {
   await worker.clients.claim();
 }
 
-/** @param {Request} request */
-async function answer(request) {
+/** @param {any} event */
+async function answer(event) {
   const cache = await caches.open(CACHE).catch(() => null); // storage may be full, here and below
-  const found = await cache?.match(request, {ignoreSearch: true});
-  if (found) return isolated(found);
-  const fresh = await fetch(request);
-  if (fresh.ok && fresh.status === 200) await cache?.put(request, fresh.clone()).catch(() => {});
-  return isolated(fresh);
+  const found = await cache?.match(event.request, {ignoreSearch: true});
+  if (found) return found;
+  const fresh = isolated(await fetch(event.request));
+  if (cache && fresh.status === 200) event.waitUntil(cache.put(event.request, fresh.clone()).catch(() => {}));
+  return fresh;
 }
 
 /** @param {Response} response */
