@@ -5,7 +5,6 @@ import {Engine, answerer} from "./answerer.js";
 import {Many} from "./many.js";
 
 const ACCEPT = "image/*,.heic,.heif,.tif,.tiff";
-const PATIENCE = 5000; // milliseconds for another service worker; a browser may let the old one end its work first
 
 async function start() {
   const controlled = keepOffline(), texts = await loadTexts(navigator.language);
@@ -40,26 +39,12 @@ async function keepOffline() {
   const {serviceWorker} = navigator;
   if (!serviceWorker) return;
   try {
-    const registration = await serviceWorker.register("service-worker.js");
-    const {waiting} = registration;
-    if (waiting && serviceWorker.controller) { // a new version is there: from now on it answers
-      const changed = new Promise((resolve) => serviceWorker.addEventListener("controllerchange", () => resolve(true), {once: true}));
-      waiting.postMessage("begin");
-      if (await Promise.race([changed, after(PATIENCE)])) {
-        location.reload();
-        await new Promise(() => {});
-      }
-    }
+    await serviceWorker.register("service-worker.js");
     if (!serviceWorker.controller) await new Promise((resolve) => {
       serviceWorker.addEventListener("controllerchange", resolve, {once: true});
-      after(PATIENCE).then(resolve); // a page that was reloaded past it is not controlled
+      setTimeout(resolve, 5000); // a page that was reloaded past it is not controlled
     });
   } catch (error) { console.warn("colouriser: nothing is kept for the next time", error); } // storage full, or forbidden
-}
-
-/** @param {number} milliseconds @returns {Promise<void>} */
-function after(milliseconds) {
-  return new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 }
 
 /** @returns {(index: number) => void} Shows a tab. */

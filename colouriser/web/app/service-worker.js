@@ -1,5 +1,5 @@
 // Keeps the page's files, so that it works without a network; and adds the headers that threads need, which not every
-// server sends. A new version brings another list, and takes over when the page is opened again.
+// server sends. A new version brings another list, and answers once no page of the old one is open any more.
 const VERSION = "{version}";
 const SHELL = ["{shell}"]; // what each visit needs; the model and the runtime are kept as they are fetched
 const CACHE = `colouriser-${VERSION}`;
@@ -9,8 +9,6 @@ const worker = /** @type {any} */ (self);
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(keepShell()));
 
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(takeOver()));
-
-worker.addEventListener("message", (/** @type {any} */ event) => { if (event.data === "begin") event.waitUntil(worker.skipWaiting()); });
 
 worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const {method, url} = event.request;
