@@ -277,9 +277,12 @@ def archive(
 
 @program.command()
 def film(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="a film")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="a film, or a folder of numbered frames")
+    ],
     target: Annotated[
-        Path | None, typer.Argument(metavar="OUT", help=".mkv, .mp4 or .mov; none: list scenes")
+        Path | None,
+        typer.Argument(metavar="OUT", help=".mkv, .mp4, .mov or a folder; none: list scenes"),
     ] = None,
     overwrite: Overwrite = False,
     lossless: Annotated[
@@ -315,6 +318,7 @@ def film(
     logging.basicConfig(format="warning: %(message)s")
     try:
         from .film import cutlist
+        from .film.frames import FrameFolder
         from .film.read import Film
         from .film.run import Look, colour_film, look_through
         from .film.write import Encoding
@@ -340,7 +344,13 @@ def film(
         end = cutlist.seconds("--to", until) if until else float("inf")
         if (start or until) and (scenes or keyframes):
             raise typer.BadParameter("--scenes and --keyframes are of the whole film")
-        opened = Film.open(source, lossless, start, end)
+        opened: Film | FrameFolder
+        if source.is_dir():
+            if start or until:
+                raise typer.BadParameter("--from and --to are not of a folder of frames")
+            opened = FrameFolder.open(source)
+        else:
+            opened = Film.open(source, lossless, start, end)
         if target is None:
             assert scenes
             times, found = look_through(opened, show)

@@ -7,7 +7,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
 import cv2
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from ..errors import FilmError
 from ..files import write_bytes
 from ..hints import Hint, check, read_hints
 from ..photo import read_picture
-from .planes import layout_of, luma_plane, small_luma
+from .frames import FrameFolder
 from .read import Film
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class KeyFrames:
     hints in pixels of the frame, as the page saves them.
     """
 
-    def __init__(self, folder: Path, film: Film, count: int) -> None:
+    def __init__(self, folder: Path, film: Film | FrameFolder, count: int) -> None:
         """`count` is how many frames the film has.
 
         Raises:
@@ -97,18 +96,16 @@ class KeyFrames:
         _, chroma = colour.split(torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255)
         return chroma[0].permute(1, 2, 0).numpy()
 
-    def write(self, scene: int, frame: int, picture: av.VideoFrame) -> None:
-        """Write a frame in colour, and in grey; what a person gave stays.
+    def write(self, scene: int, frame: int, grey: Image.Image, picture: Image.Image) -> None:
+        """Write a frame in grey, and in colour; what a person gave stays.
 
         Raises:
             OSError: the disk is full, say.
         """
         if frame in self.given:
             return
-        size, layout = (picture.width, picture.height), layout_of(picture, deep=True)
-        grey = Image.fromarray(small_luma(luma_plane(picture, layout), size, layout))
         name = stem(scene, frame)
-        files = {f"{name}-grey.png": _png(grey), f"{name}-colour.png": _png(picture.to_image())}
+        files = {f"{name}-grey.png": _png(grey), f"{name}-colour.png": _png(picture)}
         self.written |= {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         # The record first: a file that is not in it would count as given.
         for name, data in {WRITTEN: json.dumps(self.written).encode(), **files}.items():

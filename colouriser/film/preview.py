@@ -12,9 +12,8 @@ from ..errors import FilmError
 from ..photo import fit
 from ..pipeline import Colouriser
 from .keyframes import KeyFrames, stem
-from .planes import luma_plane, small_luma, true_chroma
 from .read import Film
-from .run import IN_COLOUR, Look, colour_frame, index_of, split
+from .run import IN_COLOUR, Look, colour_frame, index_of, key_pair, split
 from .scene import SceneColouriser, seen_size
 
 SHOWN = 640  # pixels: longest side of a key frame that is only looked at
@@ -53,15 +52,15 @@ def key_pictures(
         part = parts.get(frame.index)
         if part is None:
             continue
-        luma = small_luma(luma_plane(frame.picture, film.layout), size, film.layout)
-        own = float(np.abs(true_chroma(frame.picture, film.layout)).mean()) > IN_COLOUR
+        luma = film.luma(frame, size)
+        own = film.tint(frame) > IN_COLOUR
         chroma: np.ndarray | None
         if frame.index in given.given:
             chroma = given.chroma(frame.index, luma, network)
         else:
             chroma = None if own and not look.recolour else network.predict(luma)
         picture = colour_frame(frame, film, chroma, luma, look)
-        given.write(part.scene, frame.index, picture)
+        given.write(part.scene, frame.index, *key_pair(picture))
         # Under a new name each time, since browsers keep what they have seen.
         shown = folder / "shown" / f"{frame.index:06d}-{time.time_ns()}.jpg"
         shown.parent.mkdir(exist_ok=True)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import numpy as np
 
 from ..errors import FilmError, reason
-from .planes import Layout, layout_of
+from .planes import Layout, layout_of, luma_plane, small_luma, true_chroma
 
 MAX_PIXELS = 4096 * 2304  # of a frame: 4K, of cinema and of television
 MAX_RATE = 300  # frames a second; cameras in slow motion give 240
@@ -31,7 +31,7 @@ class Frame:
 
     index: int  # from 0
     pts: int  # when it is shown, in units of the film's time base
-    picture: av.VideoFrame
+    picture: Any  # an av.VideoFrame; a Photo, where frames are files
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,19 @@ class Film:
                 since,
                 until,
             )
+
+    def identity(self) -> list[object]:
+        """Tells the film, or this part of it, from others."""
+        stat = self.path.stat()
+        return [stat.st_size, stat.st_mtime_ns, self.since, self.until]
+
+    def luma(self, frame: Frame, size: tuple[int, int]) -> np.ndarray:
+        """A frame's small luma: uint8 h×w."""
+        return small_luma(luma_plane(frame.picture, self.layout), size, self.layout)
+
+    def tint(self, frame: Frame) -> float:
+        """How far a frame is from grey, of 1."""
+        return float(np.abs(true_chroma(frame.picture, self.layout)).mean())
 
     def frames(self, report: bool = False) -> Iterator[Frame]:
         """The frames; damaged packets are skipped, and counted.

@@ -20,6 +20,7 @@ import av
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 
 from .. import guide
 from ..errors import FilmError
@@ -27,8 +28,16 @@ from ..files import write_atomically, write_bytes
 from ..options import DETAIL, TEMPERATURE, VIVIDNESS
 from ..pipeline import Colouriser
 from .cuts import SIZE, find_cuts
+from .frames import FrameFolder, FrameWriter, coloured_photo
 from .keyframes import KeyFrames, no_frame
-from .planes import chroma_luma, coloured_frame, luma_plane, small_luma, true_chroma
+from .planes import (
+    chroma_luma,
+    coloured_frame,
+    layout_of,
+    luma_plane,
+    small_luma,
+    true_chroma,
+)
 from .read import Film, Frame
 from .scene import SceneColouriser, at_size, seen_size
 from .write import Encoding, check_target, encode, join
@@ -85,7 +94,7 @@ class Coloured:
     chroma: list[np.ndarray]  # see `SceneColouriser.colour`; none if it keeps its own
 
 
-def look_through(film: Film, progress: Progress) -> tuple[list[int], list[int]]:
+def look_through(film: Film | FrameFolder, progress: Progress) -> tuple[list[int], list[int]]:
     """The times of a film's frames, in its time base, and the first frames of its scenes."""
     times, about = list[int](), round(film.ends * film.rate)
 
@@ -93,7 +102,7 @@ def look_through(film: Film, progress: Progress) -> tuple[list[int], list[int]]:
         for frame in film.frames(report=True):
             times.append(frame.pts)
             progress("find scenes", len(times), about)
-            yield small_luma(luma_plane(frame.picture, film.layout), SIZE, film.layout)
+            yield film.luma(frame, SIZE)
 
     cuts = list(find_cuts(lumas()))
     if len(times) < 2:
@@ -103,13 +112,15 @@ def look_through(film: Film, progress: Progress) -> tuple[list[int], list[int]]:
     return times, [0, *cuts]
 
 
-def index_of(film: Film, folder: Path, progress: Progress) -> tuple[list[int], list[int]]:
+def index_of(
+    film: Film | FrameFolder, folder: Path, progress: Progress
+) -> tuple[list[int], list[int]]:
     """What `look_through` says, which is kept in a folder.
 
     Raises:
         FilmError: the film cannot be read.
     """
-    path, source = folder / "index.json", _identity(film)
+    path, source = folder / "index.json", _sha(film.identity())
     if index := _stored(path, source):
         return index["times"], index["scenes"]
     times, scenes = look_through(film, progress)
@@ -132,7 +143,7 @@ def split(scenes: Sequence[int], count: int) -> list[Part]:
 
 
 def colour_parts(
-    film: Film,
+    film: Film | FrameFolder,
     parts: Iterable[Part],
     colouriser: Colouriser,
     look: Look,
@@ -151,9 +162,9 @@ def colour_parts(
     for part in parts:
         lumas, tints = list[np.ndarray](), list[float]()
         for frame in _taken(frames, part):
-            lumas.append(small_luma(luma_plane(frame.picture, film.layout), size, film.layout))
+            lumas.append(film.luma(frame, size))
             if (frame.index - part.first) % SAMPLED == 0:
-                tints.append(float(np.abs(true_chroma(frame.picture, film.layout)).mean()))
+                tints.append(film.tint(frame))
         chroma = list[np.ndarray]()
         wanted = keyframes.within(part.first, part.end) if keyframes else []
         if look.recolour or wanted or np.median(tints) <= IN_COLOUR:
@@ -169,12 +180,20 @@ def colour_parts(
 
 
 def render(
-    frames: Iterator[Frame], coloured: Coloured, film: Film, look: Look
-) -> Iterator[tuple[Frame, av.VideoFrame]]:
-    """The frames of a part, as they were and in colour."""
+    frames: Iterator[Frame], coloured: Coloured, film: Film | FrameFolder, look: Look
+) -> Iterator[tuple[Frame, Any]]:
+    """The frames of a part, as they were and in colour: an `av.VideoFrame`; of a folder a PIL
+    image, or None of a frame that keeps its own colours."""
     for number, frame in enumerate(_taken(frames, coloured.part)):
         chroma = coloured.chroma[number] if coloured.chroma else None
-        yield frame, colour_frame(frame, film, chroma, coloured.lumas[number], look)
+        luma = coloured.lumas[number]
+        if isinstance(film, Film):
+            yield frame, colour_frame(frame, film, chroma, luma, look)
+        elif chroma is None:
+            yield frame, None
+        else:
+            picture = coloured_photo(frame.picture, chroma, luma, look.vividness, look.temperature)
+            yield frame, picture
 
 
 def coloured_frames(
@@ -193,7 +212,11 @@ def coloured_frames(
 
 
 def colour_frame(
-    frame: Frame, film: Film, chroma: np.ndarray | None, small: np.ndarray, look: Look
+    frame: Frame,
+    film: Film,
+    chroma: np.ndarray | None,
+    small: np.ndarray,
+    look: Look,
 ) -> av.VideoFrame:
     """One frame in colour.
 
@@ -220,7 +243,7 @@ def colour_frame(
 
 
 def colour_film(
-    film: Film,
+    film: Film | FrameFolder,
     target: Path,
     colouriser: Colouriser,
     look: Look = Look(),
@@ -236,7 +259,9 @@ def colour_film(
 
     Args:
         film: of anything that PyAV reads.
-        target: .mkv, .mp4, .mov; it appears when it is complete.
+        target: .mkv, .mp4, .mov, or a new folder for a folder of frames; it appears when it is
+            complete.
+        encoding: not of a folder's frames, which stay what they are.
         scenes: their first frames, if they are known.
         keyframes: a folder, see `KeyFrames`.
 
@@ -247,16 +272,19 @@ def colour_film(
         FilmError: it cannot be read or written, or a key frame does not fit.
         OSError: the disk is full, say.
     """
-    check_target(film, target, encoding)
+    writer = FrameWriter(film, target) if isinstance(film, FrameFolder) else None
+    if isinstance(film, Film):
+        check_target(film, target, encoding)
     folder = keyframes / "scenes" if keyframes else target.with_name(f".{target.name}.scenes")
-    base = _sha([_identity(film), asdict(look), asdict(encoding), _fingerprint(colouriser)])
+    base = _sha([film.identity(), asdict(look), asdict(encoding), _fingerprint(colouriser)])
     times, found = index_of(film, folder, progress)
     scenes = scenes or found
     if scenes[-1] >= len(times):
         raise no_frame(scenes[-1], len(times)).of("the list of scenes")
     parts = split(scenes, len(times))
     given = KeyFrames(keyframes, film, len(times)) if keyframes else None
-    paths = {part: folder / f"{part.first:08d}.mkv" for part in parts}
+    ending = "" if writer else ".mkv"
+    paths = {part: folder / f"{part.first:08d}{ending}" for part in parts}
     digests, todo, last = dict[Part, str](), list[Part](), ""
     for part in parts:
         own = given.digests(part.first, part.end) if given else []
@@ -280,27 +308,43 @@ def colour_film(
             future = ahead.submit(next, coloured_parts, None)
             part, path = coloured.part, paths[coloured.part]
 
-            def pictures(coloured: Coloured = coloured) -> Iterator[av.VideoFrame]:
+            def pictures(coloured: Coloured = coloured) -> Iterator[tuple[Frame, Any]]:
                 nonlocal done
                 key = coloured.part.key
                 for frame, picture in render(frames, coloured, film, look):
                     done += 1
                     progress("colour", done, len(times))
                     if given and coloured.chroma and frame.index == key:
-                        given.write(coloured.part.scene, key, picture)
-                    yield picture
+                        given.write(coloured.part.scene, key, *key_pair(picture))
+                    yield frame, picture
 
-            encode(path, film, pictures(), encoding)
+            if writer:
+                writer.write(path, pictures())
+            elif isinstance(film, Film):
+                encode(path, film, (picture for _, picture in pictures()), encoding)
             if coloured.chroma:
                 ends = path.with_suffix(".npy")
                 write_atomically(ends, partial(np.save, arr=coloured.chroma[-1]))
             _store(path.with_suffix(".json"), digests[part])
     finally:
         ahead.shutdown(wait=False, cancel_futures=True)
-    join(film, [paths[part] for part in parts], times, target)
+    made = [paths[part] for part in parts]
+    if writer:
+        writer.join(made)
+    elif isinstance(film, Film):
+        join(film, made, times, target)
     if not keyframes:
         shutil.rmtree(folder)
     return parts[-1].scene
+
+
+def key_pair(picture: av.VideoFrame | Image.Image) -> tuple[Image.Image, Image.Image]:
+    """A frame in colour as PIL images: in grey, and as it is."""
+    if isinstance(picture, Image.Image):
+        return picture.convert("L"), picture
+    size, layout = (picture.width, picture.height), layout_of(picture, deep=True)
+    grey = small_luma(luma_plane(picture, layout), size, layout)
+    return Image.fromarray(grey), picture.to_image()
 
 
 def _taken(frames: Iterator[Frame], part: Part) -> Iterator[Frame]:
@@ -310,12 +354,6 @@ def _taken(frames: Iterator[Frame], part: Part) -> Iterator[Frame]:
             yield frame
         if frame.index == part.end - 1:
             return
-
-
-def _identity(film: Film) -> str:
-    """Tells a film, or a part of it, from others."""
-    stat = film.path.stat()
-    return _sha([stat.st_size, stat.st_mtime_ns, film.since, film.until])
 
 
 def _fingerprint(colouriser: Colouriser) -> list[float]:

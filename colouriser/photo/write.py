@@ -171,7 +171,7 @@ def _encode(
     deep = None
     if photo.deep is not None and colour.size == photo.luma.size:
         if file_format in KEEPS_DEPTH:
-            deep = _deepened(colour, photo.luma, photo.deep)
+            deep = deepened(colour, photo.luma, photo.deep)
         else:
             log.warning("%s: brought down to 8 bits, since %s holds no more", name, file_format)
     if file_format == "TIFF":
@@ -194,7 +194,7 @@ def _saved(image: Image.Image, file_format: str, more: dict[str, Any]) -> bytes 
     return buffer.getbuffer()
 
 
-def _deepened(colour: Image.Image, luma: Image.Image, deep: np.ndarray) -> np.ndarray:
+def deepened(colour: Image.Image, luma: Image.Image, deep: np.ndarray) -> np.ndarray:
     """A coloured photograph with the luma of 16 bits that it was made from.
 
     Where its luma is another one (a mark was drawn), it stays as it is.

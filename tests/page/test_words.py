@@ -13,7 +13,13 @@ from colouriser.page.words import ERRORS, TEXTS, VIEWER, to_gradio_error, transl
 from ..conftest import ROOT
 
 KINDS = {"ColouriserError", "HintError", "PhotoError", "ModelError", "SettingError", "FilmError"}
-ELSEWHERE = {"archive", "web", "cutlist.py", "keyframes.py"}  # what the command line alone does
+ELSEWHERE = {
+    "archive",
+    "web",
+    "cutlist.py",
+    "keyframes.py",
+    "frames.py",
+}  # what the command line alone does
 
 
 def fields(text: str) -> set[str]:
