@@ -60,11 +60,13 @@ class PassedOver:
 
     counts: Counter[str] = field(default_factory=Counter)  # by `debris`; "film", "packed", "other"
     unread: list[ColouriserError] = field(default_factory=list)
+    films: set[str] = field(default_factory=set)  # names of those that are counted as films
 
     def add(self, other: "PassedOver") -> None:
         """Add what was passed over elsewhere."""
         self.counts += other.counts
         self.unread += other.unread
+        self.films |= other.films
 
     def reports(self) -> list[ColouriserError]:
         """A line for each kind and each photograph."""

@@ -25,7 +25,7 @@ from .debris import PLACEHOLDER, PassedOver, debris
 from .errors import ColouriserError, PhotoError
 from .job import Source
 from .photo import result_name, suffixes
-from .photo.kinds import HEAD, kind_of
+from .photo.kinds import FILMS, HEAD, kind_of
 
 MAX_PHOTOS = 500  # at once, on the page
 MAX_FILE_BYTES = 200_000_000  # of one photograph in an archive, unpacked
@@ -120,7 +120,11 @@ def sort_out(
         elif other and not other.counted:
             passed.unread.append(other.refusal().of(f"{place}{name}"))
         else:
-            passed.counts[other.counted if other else "other"] += 1
+            counted = other.counted if other else "other"
+            if suffix in FILMS and counted in ("film", "other"):
+                passed.films.add(name)
+                counted = "film"
+            passed.counts[counted] += 1
     owned = sidecars.owners(found, notes)
     of_photographs = {note for each in owned.values() for note in each}
     passed.counts.update("other" for note in notes if note not in of_photographs)

@@ -40,6 +40,7 @@ from ..job import Job, Outcome
 from ..options import Options
 from ..pool import Pool
 from ..sources import claim_name, target_name
+from . import films
 from .manifest import SCHEMA, Entry, Manifest
 from .store import File, Store, open_store, photographs
 
@@ -58,6 +59,7 @@ JOBS = pyarrow.schema(
         ("modified", pyarrow.int64()),
         ("before", pyarrow.int64()),  # the target's time before this run; none if it was not there
         ("sidecars", pyarrow.list_(pyarrow.string())),
+        ("film", pyarrow.bool_()),
     ]
 )
 Row = dict[str, Any]  # of JOBS, or of the manifest
@@ -136,7 +138,7 @@ def _archive(
     resolved = hub.resolve(model)
     hub.load(resolved)  # before anything else is started
     passed = PassedOver()
-    files, problems = photographs(taken, results, passed)
+    files, problems = photographs(taken, results, passed, films.can_colour())
     manifest.check_writable()
     jobs, there, more = plan(files, manifest.entries(), results, overwrite, options.format)
     problems += more
@@ -155,10 +157,12 @@ def _archive(
         with _machines(workers) as number:
             weights = hub.pinned(resolved), hub.fingerprint(resolved)
             arguments = (taken, results, options, *weights, workers.cpus)
-            for row in _work(jobs, workers, number, arguments, manifest):
-                counts[_what(row)] += 1
-                if row["error"]:
-                    failed(f"error: {row['error']}")
+            for of_films, most in ((False, BLOCK), (True, 1)):
+                chosen = [job for job in jobs if job["film"] is of_films]
+                for row in _work(chosen, most, workers, number, arguments, manifest):
+                    counts[_what(row)] += 1
+                    if row["error"]:
+                        failed(f"error: {row['error']}")
     results.tidy()  # after workers that were killed, in this run or one before
     manifest.gather()
     return Summary(**counts)
@@ -197,7 +201,8 @@ def plan(
     targets: dict[str, str] = {}
     for file in files:
         folder, slash, name = file.name.rpartition("/")
-        target = f"{folder}{slash}{target_name(name, format)}"
+        own = films.result_name(name) if file.film else target_name(name, format)
+        target = f"{folder}{slash}{own}"
         if problem := claim_name(target, file.name, targets):
             problems.append(problem.of(file.name))
             continue
@@ -209,6 +214,7 @@ def plan(
             "modified": file.modified,
             "before": before,
             "sidecars": file.sidecars,
+            "film": file.film,
         }
         if overwrite or before is None:
             jobs.append(job)
@@ -223,7 +229,8 @@ def plan(
 
 
 class Worker:
-    """Colours blocks of photographs in processes; lives in one of its own, on any machine.
+    """Colours blocks of photographs in processes, and films one by one; lives in a process of its
+    own, on any machine.
 
     Args:
         photographs, results: where they lie.
@@ -246,22 +253,29 @@ class Worker:
         self.made_by = {"model": model or "bundled", "commit": commit}
         count = _processes(cpus)
         self.pool = Pool(count, max(1, cpus // count), model)
-        self.pool.start()
+        self.film_worker: films.FilmWorker | None = None  # once there is a film
+        self.arguments = (photographs, results, options, model, cpus)
 
     def __call__(self, jobs: pyarrow.Table) -> pyarrow.Table:
         """Rows of the manifest for rows of JOBS."""
         rows = jobs.to_pylist()
         # The others were written by a worker that died since.
         left = [row for row in rows if self.results.modified(row["target"]) == row["before"]]
-        ran = self.pool.run([self.job(row) for row in left])
-        outcomes = {job.name: outcome for job, outcome in ran}
+        photographs = [row for row in left if not row["film"]]
+        told = dict[str, Row]()
+        if photographs:
+            ran = self.pool.run([self.job(row) for row in photographs])
+            told = {job.name: _told(outcome) for job, outcome in ran}
+        for row in left:
+            if row["source"] not in told:
+                self.film_worker = self.film_worker or films.FilmWorker(*self.arguments)
+                told[row["source"]] = self.film_worker(row)
         return _rows(
-            row | self.made_by | _told(outcomes[row["source"]]) if row in left else row
-            for row in rows
+            row | self.made_by | told[row["source"]] if row in left else row for row in rows
         )
 
     def job(self, row: Row) -> Job:
-        """The job of a row of JOBS."""
+        """The job of a photograph's row of JOBS."""
         source, target = self.photographs.file(row["source"]), self.results.file(row["target"])
         sidecars = tuple(self.photographs.file(name) for name in row["sidecars"])
         return Job(source, row["source"], self.options, target=target, sidecars=sidecars)
@@ -283,13 +297,24 @@ def _told(outcome: Outcome) -> Row:
 
 
 def _work(
-    jobs: Sequence[Row], workers: Workers, number: int, arguments: tuple, manifest: Manifest
+    jobs: Sequence[Row],
+    most: int,
+    workers: Workers,
+    number: int,
+    arguments: tuple,
+    manifest: Manifest,
 ) -> Iterator[Row]:
-    """Have jobs done; rows of the manifest as they come, which it has then, too."""
+    """Have jobs done; rows of the manifest as they come, which it has then, too.
+
+    Args:
+        most: jobs of a block, for each process of a worker.
+    """
+    if not jobs:
+        return
     left = {job["source"]: job for job in jobs}
     share = math.ceil(len(jobs) / number)  # of a worker, if they are few
-    block = min(BLOCK * _processes(workers.cpus), share)
-    with tqdm(total=len(jobs), desc="archive", unit="photo", disable=None) as bar:
+    block = min(most * _processes(workers.cpus), share) if most > 1 else 1
+    with tqdm(total=len(jobs), desc="archive", unit="file", disable=None) as bar:
         # One by one, or a death would be the neighbours', too.
         for size in (block, 1):
             flushed = time.monotonic()

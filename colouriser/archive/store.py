@@ -7,6 +7,7 @@ understood, with the credentials that those programs find in their usual places.
 import io
 import logging
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,7 @@ class File:
     bytes: int
     modified: int  # nanoseconds since 1970
     sidecars: tuple[str, ...] = ()
+    film: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,23 @@ class Store:
             return
         with self.files.open_output_stream(f"{self.root}/{name}") as file:
             file.write(data)
+
+    def stream(self, name: str) -> BinaryIO:
+        """A file for reading, of any size, without holding it in memory.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return self.files.open_input_stream(f"{self.root}/{name}")
+
+    def send(self, name: str, file: BinaryIO) -> None:
+        """Write a file from another one, of any size, as `write` does.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with self.files.open_output_stream(f"{self.root}/{name}") as out:
+            shutil.copyfileobj(file, out)
 
     def delete(self, name: str) -> None:
         """Delete a file.
@@ -232,10 +251,13 @@ def open_store(place: str) -> Store:
 
 
 def photographs(
-    store: Store, output: Store, passed: PassedOver
+    store: Store, output: Store, passed: PassedOver, films: bool = False
 ) -> tuple[list[File], list[ColouriserError]]:
     """The photographs in a store, by name, but for those in an output folder inside it; and what is
     wrong with others. What is none is passed over.
+
+    Args:
+        films: take them, too.
 
     Raises:
         ArchiveError: the store is not there, or cannot be listed.
@@ -246,6 +268,7 @@ def photographs(
             raise _missing(store)
         inside = Path(output.root) if output.local else None
         names, problems = search(Path(store.root), inside, passed)
+        names |= _films(passed, films)
         found = list[File]()
         for name, notes in names.items():
             path = Path(store.root, name)
@@ -263,7 +286,8 @@ def photographs(
                     ).of(str(path).encode(errors="backslashreplace").decode())
                 )
                 continue
-            found.append(File(name, state.st_size, state.st_mtime_ns, tuple(notes)))
+            film = name in passed.films
+            found.append(File(name, state.st_size, state.st_mtime_ns, tuple(notes), film))
         return found, problems
     files = {file.name: file for file in store.list_files()}
     if not files:
@@ -271,9 +295,11 @@ def photographs(
     results = f"{output.root}/" if store.holds(output) else None
     others = [n for n in sorted(files) if not (results and f"{store.root}/{n}".startswith(results))]
     found = []
-    for name, notes in sort_out(others, lambda name: None, passed, f"{store}/").items():
+    names = sort_out(others, lambda name: None, passed, f"{store}/")
+    for name, notes in (names | _films(passed, films)).items():
         if safe(name):
-            found.append(replace(files[name], sidecars=tuple(filter(safe, notes))))
+            film = name in passed.films
+            found.append(replace(files[name], sidecars=tuple(filter(safe, notes)), film=film))
         else:
             problems.append(
                 PhotoError(
@@ -281,6 +307,14 @@ def photographs(
                 ).of(name)
             )
     return found, problems
+
+
+def _films(passed: PassedOver, taken: bool) -> dict[str, list[str]]:
+    """The films among what was passed over, as `sort_out` gives photographs, if they are taken."""
+    if not taken:
+        return {}
+    passed.counts["film"] -= len(passed.films)
+    return {name: list[str]() for name in passed.films}
 
 
 def safe(name: str) -> bool:

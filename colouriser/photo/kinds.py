@@ -57,6 +57,10 @@ ARCHIVE = Kind(
     "packed",
 )
 
+FILMS = {  # endings of films
+    ".3gp", ".avi", ".dv", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
+    ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+}  # fmt: skip
 STARTS: tuple[tuple[bytes, Kind], ...] = (
     (b"8BPS", LAYERS),
     (b"\xff\x0a", JXL),

@@ -13,7 +13,9 @@ from colouriser.__main__ import program
 from colouriser.archive.manifest import Manifest
 from colouriser.archive.store import open_store, photographs, safe
 from colouriser.debris import PassedOver
+from colouriser.film.read import Film
 
+from ..film.films import scene, write_film
 from .conftest import command
 
 pytestmark = pytest.mark.slow
@@ -60,6 +62,17 @@ def keys(server: str) -> set[str]:
 
 def in_process(*arguments: str) -> Result:
     return CliRunner().invoke(program, ["archive", *arguments])
+
+
+def test_films_of_a_bucket(bucket: str, server: str, tmp_path: Path) -> None:
+    pictures = [p.mean(2, keepdims=True).astype("u1").repeat(3, 2) for p in scene("coffee", 6)]
+    client = boto3.client("s3", endpoint_url=server)
+    client.upload_file(write_film(tmp_path / "fair.mkv", pictures), "album", "films/1938/fair.mkv")
+    source, target = f"s3://album/films?{bucket}", f"s3://album/coloured?{bucket}"
+    done = command("archive", source, target)
+    assert done.stderr.splitlines()[-1] == "1 coloured, 0 found, 0 skipped, 0 failed"
+    client.download_file("album", "coloured/1938/fair.mkv", tmp_path / "result.mkv")
+    assert len(list(Film.open(tmp_path / "result.mkv").frames())) == 6
 
 
 def test_from_bucket_to_bucket(bucket: str, server: str, cat: Image.Image, tmp_path: Path) -> None:

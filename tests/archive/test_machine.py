@@ -13,8 +13,10 @@ from PIL import Image
 
 from colouriser.archive.store import open_store, photographs
 from colouriser.debris import PassedOver
+from colouriser.film.read import Film
 
 from ..conftest import ROOT
+from ..film.films import HEIGHT, WIDTH, scene, write_film
 from .conftest import check, command, manifest, names, wait_for
 
 pytestmark = pytest.mark.slow
@@ -206,3 +208,28 @@ def test_sidecars_come_along_and_results_have_the_photographs_own_time(
         assert (out / "1965" / "a.jpg").stat().st_mtime == moment
         again = command("archive", folder, out)
         assert again.stderr.splitlines()[-1] == "0 coloured, 0 found, 1 skipped, 0 failed"
+
+
+def test_films_are_coloured_beside_photographs(tmp_path: Path, cat: Image.Image) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (photos / "1938").mkdir(parents=True)
+    cat.save(photos / "cat.jpg")
+    pictures = [p.mean(2, keepdims=True).astype("u1").repeat(3, 2) for p in scene("astronaut", 12)]
+    write_film(photos / "1938" / "harbour.mp4", pictures, sound="aac")
+    write_film(photos / "1938" / "fair.ts", pictures)
+    (photos / "cut.mkv").write_bytes(b"\x1aE\xdf\xa3" + bytes(5000))
+    (photos / "song.mp3").write_bytes(b"ID3" + bytes(500))
+    result = command("archive", photos, out)
+    assert last(result) == "3 coloured, 0 found, 0 skipped, 1 failed"
+    assert "passed over: films and sounds: 1" in result.stderr
+    assert "error: cut.mkv: " in result.stderr
+    assert names(out) == {"cat.jpg", "1938/harbour.mp4", "1938/fair.ts.mkv"}
+    film = Film.open(out / "1938" / "harbour.mp4")
+    assert max(film.tint(frame) for frame in film.frames()) > 0.01
+    rows = {row["source"]: row for row in manifest(out)}
+    assert (rows["1938/fair.ts"]["width"], rows["1938/fair.ts"]["height"]) == (WIDTH, HEIGHT)
+    assert rows["1938/fair.ts"]["result_bytes"] > 1000
+    assert rows["1938/fair.ts"]["model"] == "bundled"
+
+    (photos / "cut.mkv").unlink()
+    assert last(command("archive", photos, out)) == "0 coloured, 0 found, 3 skipped, 0 failed"
