@@ -15,6 +15,9 @@ TORCH ?= default
 FAILED := --last-failed --last-failed-no-failures none  # alone, since two at once may take too long
 CPU := https://download.pytorch.org/whl/cpu
 
+# Or two tests at once would be several times slower: threads of torch wait for each other.
+export OMP_WAIT_POLICY := PASSIVE
+
 .PHONY: app web test test-fast mutants hub-demo screenshots container
 
 app: .venv/app

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Timer
 from typing import Annotated, Any
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, see pool.py
+
 import typer
 from tqdm import tqdm
 

@@ -67,11 +67,12 @@ def build(follower: ModelFollower) -> gr.Blocks:
     with gr.Blocks(title=TEXTS["en"]["title"], analytics_enabled=False) as demo:
         gr.Markdown(say("heading"), elem_id="heading")
         warning = gr.HTML(elem_id="notice")
+        run = gr.BrowserState("", storage_key="colouriser-many")  # out of tabs, which load late
         with gr.Tabs() as tabs:
             with gr.Tab(say("one"), id="one"):
                 viewer = one(studio)
             with gr.Tab(say("many"), id="many"):
-                many(studio, viewer, tabs)
+                many(studio, viewer, tabs, run)
             films = None
             if film_seconds():
                 with gr.Tab(say("film"), id="film") as third:

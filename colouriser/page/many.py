@@ -1,10 +1,15 @@
 """The tab for many photographs: files and zip archives in, one zip archive out."""
 
+import asyncio
 import html
+import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import gradio as gr
@@ -14,25 +19,32 @@ from ..errors import ColouriserError
 from ..options import OPTIONS, SHOWN, Choice, Number, Options
 from ..photo import fit, show, suffixes
 from ..sources import Entry, pack, short_stem
+from ..worker import explained
+from .runs import Run, State
 from .storage import FOREIGN, new_folder, uploaded_file, workspace
-from .studio import COLOURISED, Studio
+from .studio import COLOURISED, Studio, busy
 from .words import say, texts, to_gradio_error, translate
+
+log = logging.getLogger(__name__)
 
 TYPES = [*sorted(suffixes()), ".zip"]
 THUMBNAIL = 512  # longest side
 PER_CENT = 100
+PAUSE = 0.2  # seconds between two looks at a run
+WAITING = 20  # runs, one of which is at work
+ABANDONED = 120.0  # seconds after which a run that no page follows ends
 LISTED = 50  # names in a list; a zip can have tens of thousands
 
 
-def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
+def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState) -> None:
     """Build the tab.
 
     Args:
         studio: colours.
         viewer: of the tab for one photograph, where one of the many is opened.
         tabs: of the page, the first of which is the viewer's.
+        token: names the run that the page follows.
     """
-    working, stopping = set[str](), set[str]()  # sessions; and those whose work is to end early
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             files = gr.File(
@@ -64,70 +76,104 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
             )
     coloured = gr.State([])  # entries, in the gallery's order
 
-    def colour_many(request: gr.Request, payloads: Any, *values: Any) -> Iterator[list[Any]]:
-        """The gallery, a line of progress with failures, the archive, the entries and the buttons,
-        as it goes on."""
-        session = request.session_hash or ""
-        working.add(session)
+    # Updates are made anew each time, since gradio changes them.
+    def shown(run: Run, files_there: bool) -> list[Any]:
+        """The gallery, a line of progress with failures, the archive, the entries, the buttons."""
+        ended = run.state is State.ENDED
+        file = str(run.packed) if run.packed else None
+        return [
+            list(run.pictures),
+            run.line,
+            gr.update(value=file, interactive=bool(file)),
+            list(run.entries) if ended else gr.skip(),
+            gr.update(interactive=ended and files_there),
+            gr.update(interactive=not ended),
+        ]
+
+    def begin(request: gr.Request, payloads: Any, *values: Any) -> list[Any]:
+        """The buttons, and the name of a run, which goes on without the page."""
+        if studio.runs.running >= WAITING:
+            raise to_gradio_error(busy(), request)
+        name, run = studio.runs.begin()
+        work = partial(copy_context().run, colour_them, run, payloads, values, request)
+        Thread(target=work, daemon=True).start()
+        return [gr.update(interactive=False), gr.update(interactive=True), name]
+
+    async def follow(name: Any, payloads: Any, request: gr.Request) -> AsyncIterator[list[Any]]:
+        """What a page shows of a run until it ends: that which it began, also when it was loaded
+        again."""
+        run, version = studio.runs.get(name), -1
+        if run is None:
+            yield [gr.skip()] * 7
+            return
+        tab = gr.Tabs(selected="many") if run.state is State.RUNNING else gr.skip()
+        while True:
+            run.seen, ended = time.monotonic(), run.state is State.ENDED
+            if run.version != version or ended:
+                version = run.version
+                yield [*shown(run, bool(payloads)), tab]
+                tab = gr.skip()
+            if ended:
+                break
+            await asyncio.sleep(PAUSE)
+        if run.error and not run.told:
+            run.told = True
+            raise to_gradio_error(run.error, request) from run.error
+
+    def colour_them(run: Run, payloads: Any, values: tuple, request: gr.Request) -> None:
         try:
-            yield from colour_them(payloads, values, request)
+            with studio.runs.turn:
+                colour_all(run, payloads, values, request)
+        except Exception as error:  # nobody else would hear of it
+            if not isinstance(error, ColouriserError):
+                log.exception("many photographs")
+            run.error = explained(error, "")
+            text = html.escape(translate(run.error, request))
+            run.show(f"<p role='alert'><strong>{text}</strong></p>")
         finally:
-            working.discard(session)
-            stopping.discard(session)
+            run.state = State.ENDED
 
-    def colour_them(payloads: Any, values: tuple, request: gr.Request) -> Iterator[list[Any]]:
-        words, session = texts(request), request.session_hash or ""
-        on, off = gr.update(interactive=True), gr.update(interactive=False)
-        yield [[], "", gr.update(value=None, interactive=False), [], off, on]  # not those of before
-        pictures, done_entries = list[tuple[str, str]](), list[Entry]()
+    def colour_all(run: Run, payloads: Any, values: tuple, request: gr.Request) -> None:
+        words = texts(request)
         failures, in_colour = list[str](), list[str]()
-        started = time.monotonic()
+        started, lists = time.monotonic(), ""
         with workspace() as folder, new_folder() as served:
-            try:
-                entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
-                results = studio.colour_all(entries, options_from(values), folder)
-                lines = [translate(report, request) for report in passed.reports()]
-                skipped = html_list(words["passed_over"], lines, words)
-                # There are fewer results than entries if the photographs take too long.
-                for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
-                    if isinstance(result, ColouriserError):
-                        failures.append(translate(result, request))
-                    else:
-                        with Image.open(result) as image:
-                            small = fit(image.convert("RGB"), THUMBNAIL)
-                        file = show(small, served / f"{result.stem}-{done}")
-                        pictures.append((str(file), result.relative_to(folder).as_posix()))
-                        if not result.stem.endswith(COLOURISED):
-                            in_colour.append(entry.name)
-                        done_entries.append(entry)
-                    rest = (time.monotonic() - started) / done * (len(entries) - done)
-                    left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
-                    text = words["progress"].format(done=done, count=len(entries), left=left)
-                    lists = html_list(words["failed"], failures, words) + skipped
-                    lists += html_list(words["copied"], in_colour, words)
-                    line = f"<p>{html.escape(text)}</p>{lists}"
-                    yield [pictures, line, gr.skip(), gr.skip(), gr.skip(), gr.skip()]
-                    if session in stopping:
-                        break
-                if not pictures:
-                    raise none_coloured(failures)
-                packed = served / "colourised.zip"
-                pack(folder, packed)
-            except ColouriserError as error:
-                message = (
-                    f"<p role='alert'><strong>{html.escape(translate(error, request))}</strong></p>"
-                )
-                yield [gr.skip(), message, gr.skip(), gr.skip(), on, off]
-                raise to_gradio_error(error, request) from error
-        text = words["cancelled" if session in stopping else "finished"]
-        text = text.format(done=len(pictures) - len(in_colour), failed=len(failures))
-        line = f"<p>{html.escape(text)} {html.escape(words['open_one'])}</p>{lists}"
-        finished = gr.update(value=str(packed), interactive=True)
-        yield [gr.skip(), line, finished, done_entries, on, off]
+            entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
+            results = studio.colour_all(entries, options_from(values), folder)
+            lines = [translate(report, request) for report in passed.reports()]
+            skipped = html_list(words["passed_over"], lines, words)
+            # There are fewer results than entries if the photographs take too long.
+            for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
+                if isinstance(result, ColouriserError):
+                    failures.append(translate(result, request))
+                else:
+                    with Image.open(result) as image:
+                        small = fit(image.convert("RGB"), THUMBNAIL)
+                    file = show(small, served / f"{result.stem}-{done}")
+                    run.pictures.append((str(file), result.relative_to(folder).as_posix()))
+                    if not result.stem.endswith(COLOURISED):
+                        in_colour.append(entry.name)
+                    run.entries.append(entry)
+                rest = (time.monotonic() - started) / done * (len(entries) - done)
+                left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
+                text = words["progress"].format(done=done, count=len(entries), left=left)
+                lists = html_list(words["failed"], failures, words) + skipped
+                lists += html_list(words["copied"], in_colour, words)
+                run.show(f"<p>{html.escape(text)}</p>{lists}")
+                if run.stopping or time.monotonic() > run.seen + ABANDONED:
+                    break
+            if not run.pictures:
+                raise none_coloured(failures)
+            packed = served / "colourised.zip"
+            pack(folder, packed)
+        text = words["cancelled" if run.stopping else "finished"]
+        text = text.format(done=len(run.pictures) - len(in_colour), failed=len(failures))
+        run.packed = packed
+        run.show(f"<p>{html.escape(text)} {html.escape(words['open_one'])}</p>{lists}")
 
-    def stop(request: gr.Request) -> Any:
-        if request.session_hash in working:  # of others nothing is kept
-            stopping.add(request.session_hash)
+    def stop(name: Any) -> Any:
+        if run := studio.runs.get(name):
+            run.stopping = True
         return gr.update(interactive=False)
 
     def ready(payloads: Any) -> Any:
@@ -152,15 +198,22 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs) -> None:
 
     outputs = [gallery, progress, archive, coloured, start, cancel]
     start.click(
-        colour_many,
+        begin,
         [files, *settings],
-        outputs,
+        [start, cancel, token],
         preprocess=False,
-        concurrency_limit=1,  # people with one photograph do not wait for those with many
-        concurrency_id="many",
+        concurrency_limit=None,
         api_visibility="private",
     )
-    cancel.click(stop, None, cancel, queue=False, api_visibility="private")
+    token.change(
+        follow,
+        [token, files],
+        [*outputs, tabs],
+        preprocess=False,
+        concurrency_limit=None,
+        api_visibility="private",
+    )
+    cancel.click(stop, token, cancel, queue=False, api_visibility="private")
     files.change(ready, files, start, preprocess=False, queue=False, api_visibility="private")
     gallery.select(open_one, coloured, [viewer, tabs], api_visibility="private")
 

@@ -28,6 +28,7 @@ from ..photo import View, fit, mark, show
 from ..pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy
 from ..samples import EXAMPLES
 from ..sources import Entry, photographs, short_stem, unused_name
+from .runs import Runs
 from .storage import KEEP_SECONDS, LEDGER, PREVIEW_SECONDS, WORK, check_room, new_folder
 
 try:
@@ -83,6 +84,7 @@ class Studio:
             KEPT_BYTES, KEEP_SECONDS, timer=clock, getsizeof=_size
         )
 
+        self.runs = Runs()
         self.waiting = 0  # requests
         # By upload: the folder of what is shown with all its pixels.
         self.in_full: TTLCache[Path, Path] = TTLCache(1000, KEEP_SECONDS, timer=clock)
@@ -141,6 +143,7 @@ class Studio:
         with self.lock:
             self.kept.expire()
             self.in_full.expire()
+        self.runs.expire(time.time())
 
     def _keep(self, key: Hashable, make: Callable[[], T]) -> T:
         """What is kept under a key, or else made and kept."""

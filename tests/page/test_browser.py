@@ -11,7 +11,17 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Response, Route, expect
 
-from ..browser import LAPTOP, PATIENCE, box, colour_share, coloured, download, settled, upload
+from ..browser import (
+    LAPTOP,
+    PATIENCE,
+    box,
+    colour_share,
+    coloured,
+    download,
+    settled,
+    upload,
+    visit,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -214,6 +224,33 @@ def test_what_is_done_stays_when_many_are_cancelled(
     expect(page.locator("#zip")).to_be_enabled()
     with zipfile.ZipFile(io.BytesIO(download(page, "#zip")[1])) as archive:
         assert 1 <= len(archive.namelist()) < 12
+
+
+def test_many_go_on_when_the_page_is_loaded_again(
+    page: Page, browser: Browser, url: str, cat: Image.Image, tmp_path: Path
+) -> None:
+    large = cat.resize((3000, 2000))
+    for index in range(8):
+        large.save(tmp_path / f"photo-{index:02}.png", compress_level=0)
+    add_many(page, sorted(tmp_path.iterdir()))
+    expect(page.locator("#progress")).to_contain_text("of 8 done", timeout=PATIENCE)
+    page.reload()
+    expect(page.get_by_role("tab", name="Many photographs")).to_have_attribute(
+        "aria-selected", "true", timeout=PATIENCE
+    )
+    expect(page.locator("#progress")).to_contain_text("8 coloured", timeout=PATIENCE)
+    expect(page.locator("#gallery button")).to_have_count(8)
+    page.reload()  # when it is done, too
+    page.get_by_role("tab", name="Many photographs").click()
+    expect(page.locator("#zip")).to_be_enabled(timeout=PATIENCE)
+    with zipfile.ZipFile(io.BytesIO(download(page, "#zip")[1])) as archive:
+        assert len(archive.namelist()) == 8
+    page.locator("#gallery button").first.click()
+    expect(page.locator(".note")).to_contain_text("3000 × 2000")
+    stranger = visit(browser, url)
+    stranger.get_by_role("tab", name="Many photographs").click()
+    expect(stranger.locator("#gallery button")).to_have_count(0)
+    stranger.context.close()
 
 
 def test_about(page: Page) -> None:
