@@ -52,6 +52,7 @@ def chromium() -> Iterator[Browser]:
             args=[
                 "--no-sandbox",
                 "--disable-background-networking",
+                "--enable-blink-features=ForceEagerMeasureMemory",  # not when it next tidies up
                 "--use-fake-device-for-media-stream",  # a camera that shows a test pattern
                 "--use-fake-ui-for-media-stream",
             ],
