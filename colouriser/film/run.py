@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from PIL import Image
 
 from .. import guide
 from ..errors import FilmError
-from ..files import write_atomically, write_bytes
+from ..files import write_bytes
 from ..options import DETAIL, TEMPERATURE, VIVIDNESS
 from ..pipeline import Colouriser
 from .cuts import SIZE, find_cuts
@@ -323,8 +323,9 @@ def colour_film(
             elif isinstance(film, Film):
                 encode(path, film, (picture for _, picture in pictures()), encoding)
             if coloured.chroma:
-                ends = path.with_suffix(".npy")
-                write_atomically(ends, partial(np.save, arr=coloured.chroma[-1]))
+                buffer = BytesIO()  # numpy does not say that a disk is full
+                np.save(buffer, coloured.chroma[-1])
+                write_bytes(path.with_suffix(".npy"), buffer.getvalue())
             _store(path.with_suffix(".json"), digests[part])
     finally:
         ahead.shutdown(wait=False, cancel_futures=True)
