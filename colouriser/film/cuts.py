@@ -16,7 +16,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from .flow import Motion, warp
+from .flow import Motion, squared_length, warp
 
 SIZE = (128, 72)  # pixels, of frames as they are given
 MOVED = (64, 36)  # pixels, in which their motion is found
@@ -178,7 +178,7 @@ def _even(frame: np.ndarray) -> np.ndarray:
 
 def _likeness(here: np.ndarray, there: np.ndarray, flow: np.ndarray, back: np.ndarray) -> float:
     returned = warp(back, flow)
-    lengths = (flow**2).sum(2) + (returned**2).sum(2)
-    sure = np.exp(-((flow + returned) ** 2).sum(2) / (0.1 * lengths + 2.0))
+    lengths = squared_length(flow) + squared_length(returned)
+    sure = np.exp(-squared_length(flow + returned) / (0.1 * lengths + 2.0))
     unlike = (here - warp(there.astype(np.float32), flow)) / 64
     return float((sure * (1 - np.minimum(unlike**2, 1))).mean())
