@@ -16,7 +16,6 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 
 from .. import guide
@@ -29,6 +28,7 @@ from ..photo.write import deepened
 from .dpx import encode_dpx, read_dpx
 from .planes import Layout
 from .read import Frame
+from .scene import coefficients_of
 
 NUMBERED = re.compile(r"(.*?)(\d+)\.(?:png|tiff?|dpx)", re.IGNORECASE)
 RATE = Fraction(24)  # frames a second, for what counts in seconds: such folders do not say it
@@ -134,13 +134,7 @@ def coloured_photo(
         chroma: see `SceneColouriser.colour`.
         small: its luma, see `scene.seen_size`.
     """
-    values = chroma.astype(np.float32)
-    grey = cv2.resize(small, values.shape[1::-1], interpolation=cv2.INTER_AREA)
-    with torch.inference_mode():
-        coefficients = guide.guided_upsampling(
-            torch.from_numpy(grey)[None, None].float() / 255,
-            torch.from_numpy(values).permute(2, 0, 1)[None],
-        )[0]
+    coefficients = coefficients_of(chroma, small)
     return guide.render_bands(photo.luma, coefficients, vividness, temperature)
 
 

@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
-import torch
 from PIL import Image
 
 from .. import guide
@@ -39,7 +37,7 @@ from .planes import (
     true_chroma,
 )
 from .read import Film, Frame
-from .scene import SceneColouriser, at_size, seen_size
+from .scene import SceneColouriser, at_size, coefficients_of, seen_size
 from .write import Encoding, check_target, encode, join
 
 LONGEST = 500  # frames of a part of a scene: a third of a gigabyte of motion
@@ -231,13 +229,7 @@ def colour_frame(
         return coloured_frame(plane, true_chroma(frame.picture, layout), luma, layout)
     values = chroma.astype(np.float32)
     if values.shape[1::-1] != layout.chroma_size:
-        grey = cv2.resize(small, values.shape[1::-1], interpolation=cv2.INTER_AREA)
-        with torch.inference_mode():
-            coefficients = guide.guided_upsampling(
-                torch.from_numpy(grey)[None, None].float() / 255,
-                torch.from_numpy(values).permute(2, 0, 1)[None],
-            )[0]
-        values = at_size(coefficients, luma, layout.chroma_size)
+        values = at_size(coefficients_of(chroma, small), luma, layout.chroma_size)
     values = values * look.vividness + np.array(guide.WARM, np.float32) * look.temperature
     return coloured_frame(plane, values, luma, layout)
 

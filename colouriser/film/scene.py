@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .. import colour
+from .. import colour, guide
 from ..hints import Hint
 from ..options import DETAIL
 from ..pipeline import Colouriser
@@ -167,6 +167,23 @@ def _as_bold(found: list[np.ndarray], predicted: Mapping[int, np.ndarray]) -> li
     pale = float(np.mean([np.abs(found[frame]).mean() for frame in predicted]))
     factor = min(max(bold / max(pale, 1e-6), 1.0), BOLDER)
     return [chroma * np.float32(factor) for chroma in found]
+
+
+def coefficients_of(chroma: np.ndarray, small: np.ndarray) -> torch.Tensor:
+    """Coefficients with which a frame's chroma follows its luma at any size, see
+    `guide.guided_upsampling`, without the first dimension.
+
+    Args:
+        chroma: see `SceneColouriser.colour`.
+        small: the frame's luma, see `seen_size`.
+    """
+    values = chroma.astype(np.float32)
+    grey = cv2.resize(small, values.shape[1::-1], interpolation=cv2.INTER_AREA)
+    with torch.inference_mode():
+        return guide.guided_upsampling(
+            torch.from_numpy(grey)[None, None].float() / 255,
+            torch.from_numpy(values).permute(2, 0, 1)[None],
+        )[0]
 
 
 def at_size(coefficients: torch.Tensor, luma: np.ndarray, size: tuple[int, int]) -> np.ndarray:
