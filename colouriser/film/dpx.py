@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..errors import PhotoError, reason
 from ..photo import Photo
+from .read import MAX_PIXELS
 
 GENERAL, HEADER = 1664, 2048  # bytes, without and with what is said of film and television
 OFFSETS = (4, 808)  # where the header says where samples begin
@@ -29,9 +30,12 @@ def read_dpx(path: Path) -> Photo:
     """
     try:
         with av.open(str(path), format="dpx_pipe") as container:
+            size = container.streams.video[0].codec_context
+            if size.width * size.height > MAX_PIXELS:
+                raise ValueError(f"{size.width} × {size.height} pixels are too many")
             picture = next(container.decode(video=0))
         samples = _samples(picture)
-    except (av.FFmpegError, OSError, ValueError, StopIteration) as error:
+    except (av.FFmpegError, OSError, ValueError, IndexError, StopIteration) as error:
         raise PhotoError("damaged", "is damaged ({reason})", reason=reason(error)).of(
             path.name
         ) from error

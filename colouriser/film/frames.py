@@ -2,7 +2,6 @@
 and written as one, with its depth and all that it says of itself."""
 
 import logging
-import math
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ from PIL import Image
 
 from .. import guide
 from ..errors import FilmError
-from ..files import write_atomically
+from ..files import is_part, write_atomically
 from ..job import source_time
 from ..photo import Photo, encode, kind_of, read
 from ..photo.own import Kind
@@ -45,8 +44,6 @@ class FrameFolder:
     layout: Layout  # of which only the size counts
     rate: Fraction = RATE
     time_base: Fraction = 1 / RATE
-    since: float = 0.0
-    until: float = math.inf
 
     @classmethod
     def open(cls, path: Path) -> "FrameFolder":
@@ -179,6 +176,8 @@ class FrameWriter:
         whole.mkdir(parents=True)
         for part in parts:
             for file in part.iterdir():
+                if is_part(file.name):  # of a process that was killed
+                    continue
                 try:
                     os.link(file, whole / file.name)  # parts stay, for corrected key frames
                 except OSError:  # another disk, or one that knows no links

@@ -20,7 +20,7 @@ from ..options import OPTIONS, SHOWN, Choice, Number, Options
 from ..photo import fit, show, suffixes
 from ..sources import Entry, pack, short_stem
 from ..worker import explained
-from .runs import Run, State
+from .runs import Run
 from .storage import FOREIGN, new_folder, uploaded_file, workspace
 from .studio import COLOURISED, Studio, busy
 from .words import say, texts, to_gradio_error, translate
@@ -79,7 +79,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
     # Updates are made anew each time, since gradio changes them.
     def shown(run: Run, files_there: bool) -> list[Any]:
         """The gallery, a line of progress with failures, the archive, the entries, the buttons."""
-        ended = run.state is State.ENDED
+        ended = run.ended
         file = str(run.packed) if run.packed else None
         return [
             list(run.pictures),
@@ -106,9 +106,9 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
         if run is None:
             yield [gr.skip()] * 7
             return
-        tab = gr.Tabs(selected="many") if run.state is State.RUNNING else gr.skip()
+        tab = gr.skip() if run.ended else gr.Tabs(selected="many")
         while True:
-            run.seen, ended = time.monotonic(), run.state is State.ENDED
+            run.seen, ended = time.monotonic(), run.ended
             if run.version != version or ended:
                 version = run.version
                 yield [*shown(run, bool(payloads)), tab]
@@ -131,7 +131,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
             text = html.escape(translate(run.error, request))
             run.show(f"<p role='alert'><strong>{text}</strong></p>")
         finally:
-            run.state = State.ENDED
+            run.ended = True
 
     def colour_all(run: Run, payloads: Any, values: tuple, request: gr.Request) -> None:
         words = texts(request)

@@ -3,20 +3,12 @@
 import time
 import uuid
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from threading import Lock
 
 from ..errors import ColouriserError
 from ..sources import Entry
 from .storage import KEEP_SECONDS
-
-
-class State(Enum):
-    """Whether a run goes on."""
-
-    RUNNING = "running"
-    ENDED = "ended"
 
 
 @dataclass
@@ -29,7 +21,7 @@ class Run:
     packed: Path | None = None  # the archive, once it is there
     error: ColouriserError | None = None
     told: bool = False  # a page has said the error
-    state: State = State.RUNNING
+    ended: bool = False
     stopping: bool = False  # it is to end early
     version: int = 0  # of what is shown
     began: float = field(default_factory=time.time)  # seconds since 1970
@@ -57,7 +49,7 @@ class Runs:
     @property
     def running(self) -> int:
         """How many go on, or wait."""
-        return sum(run.state is State.RUNNING for run in list(self.known.values()))
+        return sum(not run.ended for run in list(self.known.values()))
 
     def get(self, name: object) -> Run | None:
         """The run of a name that a browser sent."""
@@ -66,5 +58,5 @@ class Runs:
     def expire(self, now: float) -> None:
         """Forget those whose results are deleted."""
         for name, run in list(self.known.items()):
-            if run.began + KEEP_SECONDS < now and run.state is State.ENDED:
+            if run.began + KEEP_SECONDS < now and run.ended:
                 self.known.pop(name, None)

@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image, PngImagePlugin
 from typer.testing import CliRunner, Result
 
-from colouriser import FilmError
+from colouriser import FilmError, PhotoError
 from colouriser.__main__ import program
 from colouriser.film.dpx import read_dpx
 from colouriser.film.frames import FrameFolder
@@ -86,6 +86,17 @@ def test_dpx_keeps_its_depth(tmp_path: Path, pixels: str) -> None:
         assert np.ptp(after.own.astype(int), 2).mean() > 4
 
 
+def test_damaged_and_huge_dpx_are_refused(tmp_path: Path) -> None:
+    write_dpx(tmp_path / "a1.dpx", greys()[0], "gray")
+    data = bytearray((tmp_path / "a1.dpx").read_bytes())
+    (tmp_path / "cut.dpx").write_bytes(data[:1000])
+    data[772:780] = (20_000).to_bytes(4, "little") * 2  # pixels across and down
+    (tmp_path / "huge.dpx").write_bytes(data)
+    for name in ("cut.dpx", "huge.dpx"):
+        with pytest.raises(PhotoError, match=name):
+            read_dpx(tmp_path / name)
+
+
 def test_dpx_keeps_what_its_header_says(tmp_path: Path) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     source.mkdir()
@@ -135,8 +146,10 @@ def test_key_frames_of_a_folder_are_corrected(tmp_path: Path) -> None:
         grey = np.asarray(picture.convert("L"))
     blue = np.dstack([grey * 0.6, grey * 0.9, np.minimum(255, grey * 2.0)]).astype(np.uint8)
     Image.fromarray(blue).save(painted)
+    (keys / "scenes" / "00000000" / f".{'0' * 32}.part").touch()  # of a process that was killed
     assert colour(source, target, "--keyframes", keys, "--overwrite").exit_code == 0
     assert (target / "0022.png").read_bytes() == second
+    assert len(list(target.iterdir())) == 31
     assert (target / "0007.png").read_bytes() != first
     with Image.open(target / "0005.png") as picture:
         red, _, blue_ = np.asarray(picture.convert("RGB"), np.float64).mean((0, 1))
