@@ -20,13 +20,16 @@ from .flow import Motion, squared_length, warp
 
 SIZE = (128, 72)  # pixels, of frames as they are given
 MOVED = (64, 36)  # pixels, in which their motion is found
-ALIKE = 0.5  # likeness of neighbours in a scene: .86 and more; over cuts: .3 and less
+ALIKE = 0.5  # likeness of neighbours in a scene: .86 and more; over cuts: .48 and less
+IN_MOTION = 0.15  # the same, of frames whose tones are the same: in fast motion .3 and more, …
+TONES = 30.0  # … by as much more as tones differ, of 255: in motion by 9, over cuts by 28
 GOES_ON = 0.42  # the same, of a frame after a flash and the one before it
 FLASH = 6  # frames that a flash lasts at most
 REACH = 7  # frames to both sides from which a fade is seen
 UNLIKE = 0.69  # what is not told of one side by the other in a fade: .71 and more; fast motion too
 FADE = 12  # frames to both sides of the middle of a fade, where its pictures are alone, …
 SHARP = 0.7  # … and the share of their sharpness that is left in between: .65; in a scene .79
+WASHED = 0.1  # the same, in a flash: .01; of two pictures that lie upon each other .3
 FAINT = 0.15  # contrast of a frame that shows next to nothing, of that of frames near it, …
 NEAR = 12  # … in frames
 FEW = 3.0  # contrast, of 255, of a frame that shows nothing
@@ -72,7 +75,7 @@ class CutFinder:
         found, scenes, shown = list[int](), [list[int]()], self._shown()
         while shown:
             frame = shown.pop(0)
-            if scenes[-1] and self._way(frame, scenes[-1][-1])[1] < ALIKE:
+            if scenes[-1] and self._unlike(frame, scenes[-1][-1]):
                 last = scenes[-1][-1]
                 later = [n for n, other in enumerate(shown) if other - frame <= FLASH]
                 after = next((n for n in later if self._way(shown[n], last)[1] >= GOES_ON), None)
@@ -113,11 +116,11 @@ class CutFinder:
         return found
 
     def _sharp(self, scene: Sequence[int], middle: int) -> float:
-        """How sharp frames are, as a share of those before and after."""
+        """How sharp frames are that no flash has washed out, of those before and after: a share."""
         values = [self.sharpness[frame] for frame in scene[max(0, middle - FADE) :][: 2 * FADE + 1]]
         own = middle - max(0, middle - FADE)
-        ends = (np.mean(values[:3]) + np.mean(values[-3:])) / 2
-        return min(values[own - 2 : own + 3]) / max(float(ends), 1e-9)
+        ends = max(float(np.mean(values[:3]) + np.mean(values[-3:])) / 2, 1e-9)
+        return min((v / ends for v in values[own - 2 : own + 3] if v > WASHED * ends), default=1.0)
 
     def _apart(self, frames: Sequence[int]) -> float:
         """What is not told of the middle frame as it came from before by what came from after: 0 to
@@ -130,6 +133,15 @@ class CutFinder:
             picture = cv2.GaussianBlur(self.frames[steps[-1]].astype(np.float32), (0, 0), 1.0)
             sides.append(warp(picture, flow).ravel())
         return 1 - float(np.corrcoef(np.stack(sides))[0, 1]) ** 2
+
+    def _unlike(self, here: int, there: int) -> bool:
+        """Whether two frames are of two scenes, and not of one in which something moves fast."""
+        likeness = self._way(here, there)[1]
+        if likeness >= ALIKE or abs(here - there) > 1:  # tones between them are not known
+            return likeness < ALIKE
+        one, other = (np.sort(self.frames[frame], axis=None) for frame in (here, there))
+        tones = float(cv2.absdiff(one, other).mean())
+        return likeness < min(ALIKE, IN_MOTION + tones / TONES)
 
     def _way(self, here: int, there: int) -> tuple[np.ndarray, float]:
         """The flow from a frame to another, and how alike they are once moved onto each other: 1 is

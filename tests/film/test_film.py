@@ -57,6 +57,14 @@ def test_hard_cuts_are_found_and_flashes_are_none() -> None:
     assert list(find_cuts(lumas)) == [30, 60]
 
 
+def test_neither_a_swinging_camera_nor_a_flash_in_it_is_a_cut() -> None:
+    swung = [picture.mean(2) for picture in [*scene("chelsea", 20), *scene("chelsea", 40, 36)]]
+    assert list(find_cuts(luma.astype(np.uint8) for luma in swung)) == []
+    moved = [picture.mean(2) for picture in scene("chelsea", 60, 22)]
+    moved[25:29] = [luma * 0.2 + 188 for luma in moved[25:29]]
+    assert list(find_cuts(luma.astype(np.uint8) for luma in moved)) == []
+
+
 def test_a_fade_through_black_is_one_cut() -> None:
     one, other = (
         [picture.mean(2) for picture in scene(name, 40)] for name in ("astronaut", "coffee")
