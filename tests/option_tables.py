@@ -11,18 +11,32 @@ from colouriser.__main__ import program
 from .conftest import ROOT
 
 # Documents, and the commands whose options stand in them, between two comments.
-TABLES = {"docs/how-it-works.md": ("colour",), "docs/archive.md": ("archive",)}
+TABLES = {
+    "docs/how-it-works.md": ("colour",),
+    "docs/archive.md": ("archive",),
+    "docs/film.md": ("film",),
+}
+
+
+def options(command: str) -> dict[str, str]:
+    """A command's options and what `--help` says of each."""
+    group: Any = get_command(program)
+    return {
+        ", ".join(f"`{name}`" for name in parameter.opts): parameter.help
+        for parameter in group.commands[command].params
+        if parameter.param_type_name == "option" and parameter.help
+    }
 
 
 def table(command: str) -> str:
-    """A command's options as `--help` says them, in Markdown."""
-    group: Any = get_command(program)
-    rows = ["| option | what it does |", "|---|---|"]
-    for parameter in group.commands[command].params:
-        if parameter.param_type_name == "option" and parameter.help:
-            names = ", ".join(f"`{name}`" for name in parameter.opts)
-            rows.append(f"| {names} | {parameter.help} |")
-    return "\n".join(rows)
+    """A command's options in Markdown; those that `colour` has, too, are only named."""
+    known = options("colour").items() if command != "colour" else set()
+    own = [item for item in options(command).items() if item not in known]
+    shared = [names for names, help in options(command).items() if (names, help) in known]
+    rows = [f"| {names} | {help} |" for names, help in own]
+    if shared:
+        rows.append(f"| {', '.join(shared)} | [as of `colour`](how-it-works.md#the-command-line) |")
+    return "\n".join(["| option | what it does |", "|---|---|", *rows])
 
 
 def with_tables(text: str, commands: tuple[str, ...]) -> str:
