@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -55,6 +55,17 @@ PIXELS_A_SECOND = 1_000_000  # that are rendered and encoded, where all cores ar
 GROUP = 4  # photographs that the network sees together, as in worker.py
 PROCESS_BYTES = 1_100_000_000  # torch and a network 0.6 GB, and 24 megapixels of 20 bytes each
 MAX_PROCESSES = 16
+CGROUPS = Path("/sys/fs/cgroup")
+CGROUP_FILES = (  # limit, what is used, and what of that are files that were read
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    (  # version 1, as NAS have it
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+OOM_SCORE = "500"  # as if a process held half of all memory beside its own, as Linux counts
 GPU_PROCESSES = 2  # one reads and writes while the other's network runs
 
 
@@ -247,12 +258,13 @@ def memory() -> int | None:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 found.append(int(line.split()[1]) * 1024)
-        limit, used = (
-            Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current")
-        )
-        found.append(int(limit) - int(used))
-    except (OSError, ValueError):  # not Linux, or no limit ("max")
-        pass
+    except OSError:  # not Linux
+        return None
+    for limit, used, stat, cache in CGROUP_FILES:
+        with suppress(OSError, ValueError):  # another version of cgroups, or no limit ("max")
+            room = int((CGROUPS / limit).read_text()) - int((CGROUPS / used).read_text())
+            parts = dict(line.split() for line in (CGROUPS / stat).read_text().splitlines())
+            found.append(room + int(parts.get(cache, 0)))
     return min(found, default=None)
 
 
@@ -318,6 +330,7 @@ def _start(
 ) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started this
+    die_first()
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters becomes an error
     tempfile.tempdir = temporary
     try:
@@ -330,6 +343,13 @@ def _start(
         _worker = Worker(Colouriser.load(model, device) if network else None)
     except ColouriserError as error:
         _worker = error  # which the first call raises
+
+
+def die_first() -> None:
+    """Where memory is short, have Linux kill this process and not the one that started it, which
+    says what happened and starts another."""
+    with suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
 
 
 def _ready() -> None:

@@ -246,6 +246,41 @@ def test_processes_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pool.share_out(100) == (8, 1)
 
 
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({"memory.max": "2000", "memory.current": "900", "memory.stat": "inactive_file 300"}, 1400),
+        ({"memory.max": "max", "memory.current": "900", "memory.stat": "inactive_file 300"}, None),
+        (
+            {
+                "memory/memory.limit_in_bytes": "2000",
+                "memory/memory.usage_in_bytes": "900",
+                "memory/memory.stat": "inactive_file 1\ntotal_inactive_file 200",
+            },
+            1300,
+        ),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="containers of Linux")
+def test_a_containers_memory_counts(
+    files: dict[str, str], free: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pool.memory()
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(pool, "CGROUPS", tmp_path)
+    left = pool.memory()
+    assert whole is not None and left is not None
+    assert left == free if free else left > whole / 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not choose so")
+def test_a_process_for_photographs_is_killed_before_ours(process: Process) -> None:
+    score = Path(f"/proc/{process.call(60, os.getpid)}/oom_score_adj")
+    assert int(score.read_text()) > int(Path("/proc/self/oom_score_adj").read_text())
+
+
 def test_the_pool_imports_no_torch() -> None:
     code = "import sys, colouriser.__main__; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

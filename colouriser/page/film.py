@@ -27,6 +27,7 @@ from ..errors import ColouriserError, FilmError, SettingError
 from ..files import write_bytes
 from ..options import OPTIONS, quoted
 from ..pipeline import Colouriser
+from ..pool import die_first
 from .api import endpoint
 from .many import PER_CENT
 from .storage import MAX_BYTES, kept_busy, new_folder, uploaded_file
@@ -130,7 +131,9 @@ class Process:
         """Start a function of this module, which is killed after so many seconds."""
         if self.pool is None or not self.pool.active:
             self.close()
-            self.pool = ProcessPool(max_workers=1, context=get_context("spawn"))
+            self.pool = ProcessPool(
+                max_workers=1, initializer=die_first, context=get_context("spawn")
+            )
         return self.pool.schedule(function, arguments, timeout=seconds)
 
     def close(self) -> None:

@@ -37,13 +37,16 @@ except ImportError:
     spaces = None
 
 T = TypeVar("T")
+LITTLE = 1_500_000_000  # bytes of memory
 SECONDS = 30.0  # in which a request must be read, rendered and written; or it blocks the others
 SLOW = 3  # photographs of one request that may take longer; then the rest is left
 REQUEST_SECONDS = 1800.0  # for all photographs of a request: others wait, and uploads are deleted
 WAITING = 32  # requests of browsers that wait for their turn; the next is refused at once
 COLOURISED = "-colourised"  # at the end of results' names
 PAUSE = 0.02  # seconds between two looks whether it is one's turn
-AT_ONCE = 2  # requests at work: the network is thread-safe, and decoding leaves a core idle
+# Requests at work: the network is thread-safe, and decoding leaves a core idle; one of them where
+# memory is for one process of 0.2 GB beside the page's 0.6 GB, and a photograph (docs/hosting.md).
+AT_ONCE = 2 if (pool.memory() or LITTLE) >= LITTLE else 1
 KEPT_BYTES = 256_000_000  # of small photographs, 2 MB each, and of answers, 4 MB each
 COLOURINGS = 4  # other ones that the page offers
 THUMBNAIL = 320  # pixels: longest side of theirs
