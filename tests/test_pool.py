@@ -271,7 +271,8 @@ def test_a_containers_memory_counts(
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(pool, "CGROUPS", tmp_path)
     left = pool.memory()
-    assert whole is not None and left is not None
+    assert whole is not None
+    assert left is not None
     assert left == free if free else left > whole / 2
 
 
