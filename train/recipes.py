@@ -52,6 +52,7 @@ class Recipe:
     gan_small_epochs: int = 0  # on small crops, as in stage 1
     gan_small_size: int = 128
     gan_size: int = 128
+    gan_hinted: float = 0.3  # share of crops with hints: fewer, since these look real already
     gan_rate: float = 3e-4  # of the generator's decoder; its encoder gets encoder_share of it
     gan_critic_rate: float = 1e-3  # faster than its pupil, or it is fooled within an epoch
     pixel_weight: float = 1.0  # of the pixel loss; of psnr, for a decibel

@@ -5,6 +5,7 @@ look once at the output and once at the truth, and both networks learn from what
 recipe's `critic_threshold` they take turns instead, as in fastai's examples.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +210,7 @@ def train_gan(
     if not run.has_model("generator"):
         raise TrainingError(f"{run.folder} has no generator; run the generator step first")
     set_seed(recipe.seed)
+    recipe = replace(recipe, hints=replace(recipe.hints, share=recipe.gan_hinted))
     generator = load(resolve(run.stage("generator")))
     loaders = new_loaders(recipe, run)
     eyes = new_eyes(recipe, eyes_weights)
