@@ -1,7 +1,6 @@
 """Films of an archive: each is coloured by itself, in the worker's own process, and read by its
 path. Of a bucket it is brought here first, and its result is sent when it is complete."""
 
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -52,11 +51,15 @@ class FilmWorker:
         """What the manifest says of a film, which is coloured."""
         from ..film.read import Film
         from ..film.run import Look, colour_film
+        from ..worker import collected_warnings
 
         options, started = self.options, time.monotonic()
         look = Look(options.detail, options.vividness, options.temperature, options.recolour)
         try:
-            with self._files(row["source"], row["target"]) as (source, target):
+            with (
+                self._files(row["source"], row["target"]) as (source, target),
+                collected_warnings() as warnings,
+            ):
                 film = Film.open(source)
                 colour_film(film, target, self.colouriser, look)
                 size = target.stat().st_size
@@ -68,6 +71,7 @@ class FilmWorker:
             "height": film.layout.height,
             "result_bytes": size,
             "seconds": time.monotonic() - started,
+            "warnings": "\n".join(warnings) or None,
         }
 
     @contextmanager
@@ -79,10 +83,8 @@ class FilmWorker:
             film = here if isinstance(here, Path) else near / f"film{PurePosixPath(source).suffix}"
             result = there if isinstance(there, Path) else near / PurePosixPath(target).name
             if not isinstance(here, Path):
-                with self.photographs.stream(source) as stream, open(film, "wb") as file:
-                    shutil.copyfileobj(stream, file)
+                self.photographs.bring(source, film)
             result.parent.mkdir(parents=True, exist_ok=True)
             yield film, result
             if not isinstance(there, Path):
-                with open(result, "rb") as file:
-                    self.results.send(target, file)
+                self.results.send(target, result)

@@ -32,6 +32,7 @@ SCHEMA = pyarrow.schema(
         ("seconds", pyarrow.float32()),  # from reading to writing
         ("model", pyarrow.string()),  # none: the result was there before, or is a copy
         ("commit", pyarrow.string()),  # of a Hub repository, or the checksum of the weights
+        ("warnings", pyarrow.string()),  # lines; none: there is nothing to say
         ("error", pyarrow.string()),  # none: all went well
         ("finished", TIME),
     ]
@@ -121,7 +122,11 @@ class Manifest:
     def _read(self, name: str) -> pyarrow.Table:
         try:
             with self.store.open(name) as file:
-                return pyarrow.parquet.read_table(io.BytesIO(file.read())).cast(SCHEMA)
+                table = pyarrow.parquet.read_table(io.BytesIO(file.read()))
+            if "warnings" not in table.column_names:  # version 0.2 had none
+                place = SCHEMA.get_field_index("warnings")
+                table = table.add_column(place, "warnings", pyarrow.nulls(len(table)))
+            return table.cast(SCHEMA)
         except (OSError, ValueError, KeyError, pyarrow.ArrowException) as error:
             raise ArchiveError(
                 "manifest_damaged",

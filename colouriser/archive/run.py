@@ -107,7 +107,8 @@ def archive(
         workers: who does the work. On a cluster all must see both places.
         model: see `Colouriser.load`.
         overwrite: colour again what is done already.
-        failed: is told of what is passed over, and of each photograph that failed, in a line.
+        failed: is told of what is passed over, of warnings, and of each photograph that failed, in
+            a line.
 
     Raises:
         ArchiveError: a place cannot be used, another run writes there, or the cluster cannot be
@@ -161,6 +162,8 @@ def _archive(
                 chosen = [job for job in jobs if job["film"] is of_films]
                 for row in _work(chosen, most, workers, number, arguments, manifest):
                     counts[_what(row)] += 1
+                    for warning in (row.get("warnings") or "").splitlines():
+                        failed(f"warning: {warning}")
                     if row["error"]:
                         failed(f"error: {row['error']}")
     results.tidy()  # after workers that were killed, in this run or one before
@@ -283,17 +286,15 @@ class Worker:
 
 def _told(outcome: Outcome) -> Row:
     """What the manifest says of an outcome."""
-    for warning in outcome.warnings:
-        log.warning("%s", warning)
+    said = {"seconds": outcome.seconds, "warnings": "\n".join(outcome.warnings) or None}
     if outcome.error:
-        return {"error": str(outcome.error), "seconds": outcome.seconds}
+        return said | {"error": str(outcome.error)}
     width, height = outcome.size or (None, None)
-    return {
-        "width": width,
-        "height": height,
-        "result_bytes": outcome.nbytes,
-        "seconds": outcome.seconds,
-    } | ({"model": None, "commit": None} if outcome.in_colour else {})
+    return (
+        said
+        | {"width": width, "height": height, "result_bytes": outcome.nbytes}
+        | ({"model": None, "commit": None} if outcome.in_colour else {})
+    )
 
 
 def _work(

@@ -7,7 +7,6 @@ understood, with the credentials that those programs find in their usual places.
 import io
 import logging
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,11 +17,11 @@ from urllib.parse import urlsplit
 
 import pyarrow
 from filelock import FileLock, Timeout
-from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
 from ..debris import PassedOver
 from ..errors import ArchiveError, ColouriserError, PhotoError, reason
-from ..files import is_part, write_atomically
+from ..files import is_part, write_bytes
 from ..sources import MAX_FILE_BYTES, search, sort_out
 
 log = logging.getLogger(__name__)
@@ -116,27 +115,26 @@ class Store:
             OSError: it cannot be written.
         """
         if self.local:
-            write_atomically(Path(self.root, name), lambda file: file.write(data))
+            write_bytes(Path(self.root, name), data)
             return
         with self.files.open_output_stream(f"{self.root}/{name}") as file:
             file.write(data)
 
-    def stream(self, name: str) -> BinaryIO:
-        """A file for reading, of any size, without holding it in memory.
+    def bring(self, name: str, path: Path) -> None:
+        """Copy a file, of any size, to one of this machine.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: it cannot be read or written.
         """
-        return self.files.open_input_stream(f"{self.root}/{name}")
+        copy_files(f"{self.root}/{name}", str(path), self.files, LocalFileSystem())
 
-    def send(self, name: str, file: BinaryIO) -> None:
-        """Write a file from another one, of any size, as `write` does.
+    def send(self, name: str, path: Path) -> None:
+        """Copy a file of this machine, of any size, here.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be read or written.
         """
-        with self.files.open_output_stream(f"{self.root}/{name}") as out:
-            shutil.copyfileobj(file, out)
+        copy_files(str(path), f"{self.root}/{name}", LocalFileSystem(), self.files)
 
     def delete(self, name: str) -> None:
         """Delete a file.
