@@ -25,7 +25,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from colouriser import Colouriser
-from colouriser.photo import read, working_luma, write
+from colouriser.photo import encode, read, working_luma
 from colouriser.photo.write import SAVE
 
 SIZES = {0.3: (640, 480), 1: (1155, 866), 12: (4000, 3000), 48: (8000, 6000)}  # megapixels: pixels
@@ -67,7 +67,7 @@ def measure(path: Path, repetitions: int) -> dict[str, float]:
         row.append(clock())
         colour = colouriser.render(luma, prediction)
         row.append(clock())
-        write(colour, out, photo)
+        out.write_bytes(encode(colour, out.name, photo))
         rows.append([*row, clock()])
     out_bytes = out.stat().st_size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

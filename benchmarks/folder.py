@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.colourise import SIZES, photograph
 from colouriser import Colouriser
-from colouriser.photo import read, working_luma, write
+from colouriser.photo import encode, read, working_luma
 
 CORES = os.cpu_count() or 1
 
@@ -62,7 +62,7 @@ def main() -> None:
         def rest(file: Path) -> None:
             photo = read(file)
             colour = Colouriser.render(working_luma(photo, file.name), prediction)
-            write(colour, out / file.name, photo)
+            (out / file.name).write_bytes(encode(colour, file.name, photo))
 
         def all_the_rest() -> None:
             out.mkdir()

@@ -15,8 +15,8 @@ from PIL import Image
 from colouriser import ColouriserError
 from colouriser.follow import ModelFollower
 from colouriser.options import Options
-from colouriser.page.one import PICTURES
 from colouriser.page.studio import Studio
+from colouriser.samples import PICTURES
 from tests import hostile
 
 

@@ -34,7 +34,7 @@ def main() -> None:
             colour = colouriser.render(
                 photo.working_luma(read, out.name), colouriser.predict(read.luma), options.vividness
             )
-            photo.write(colour, out, read)
+            out.write_bytes(photo.encode(colour, out.name, read))
             same += np.array_equal(stored_luma(file), stored_luma(out))
             with Image.open(out) as image:
                 seen = np.asarray(image.convert("L"), int)

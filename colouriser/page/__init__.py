@@ -1,6 +1,6 @@
 """The page: black-and-white photographs go in, coloured ones come out.
 
-`serve` loads a model and serves it. The other rooms: studio (the engine), one, many, film and about
+`serve` loads a model and serves it. The other rooms: studio (the engine), many, film and about
 (a tab each), viewer (our own component, and what answers it), api (for programs), storage (what is
 kept, how long), head (what links show), words (texts in each language), quick (gradio's import).
 """
@@ -37,9 +37,8 @@ from .api import api
 from .film import film, film_seconds
 from .head import Head
 from .many import many
-from .one import one
 from .studio import AT_ONCE, Studio
-from .viewer import STATIC, Revalidate
+from .viewer import STATIC, Revalidate, viewer
 from .words import TEXTS, say, texts, translate
 
 QUEUE = 64  # people who may wait
@@ -70,13 +69,13 @@ def build(follower: ModelFollower) -> gr.Blocks:
         run = gr.BrowserState("", storage_key="colouriser-many")  # out of tabs, which load late
         with gr.Tabs() as tabs:
             with gr.Tab(say("one"), id="one"):
-                viewer = one(studio)
+                shown = viewer(studio)
             with gr.Tab(say("many"), id="many"):
-                many(studio, viewer, tabs, run)
+                many(studio, shown, tabs, run)
             films = None
             if film_seconds():
                 with gr.Tab(say("film"), id="film") as third:
-                    films = film(studio, viewer, tabs, third)
+                    films = film(studio, shown, tabs, third)
             with gr.Tab(say("about"), id="about") as last:
                 about(studio, last)
         demo.load(notice, None, warning, show_progress="hidden", api_visibility="private")

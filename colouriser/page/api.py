@@ -3,7 +3,6 @@ for language models (MCP)."""
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -25,7 +24,7 @@ from ..options import (
 from ..sources import Entry, pack
 from .many import none_coloured
 from .storage import new_folder, uploaded_file, workspace
-from .studio import AT_ONCE, COLOURISED, Studio
+from .studio import AT_ONCE, Studio
 from .viewer import as_json
 from .words import to_api_error
 
@@ -67,7 +66,7 @@ def api(studio: Studio) -> None:
         entry = Entry(file.name, file)
         count = int(variants)
         with studio.slot() as slot, new_folder() as folder:
-            found = studio.colourise(slot, entry, options, folder, wishes, variants=count)
+            found, _ = studio.colourise(slot, entry, options, folder, wishes, variants=count)
         return [str(path) for path in found] if variants else str(found[0])
 
     def suggest(
@@ -124,7 +123,7 @@ def api(studio: Studio) -> None:
             copied = [
                 f"{entry.name}: in colour already, copied as it is"
                 for entry, result in zip(entries, results, strict=False)
-                if isinstance(result, Path) and not result.stem.endswith(COLOURISED)
+                if isinstance(result, tuple) and result[1]
             ]
             return str(archive), failures + copied + passed.lines()
 

@@ -28,6 +28,7 @@ from ..files import write_bytes
 from ..options import OPTIONS, quoted
 from ..pipeline import Colouriser
 from ..pool import die_first
+from ..worker import explained
 from .api import endpoint
 from .many import PER_CENT
 from .storage import MAX_BYTES, kept_busy, new_folder, uploaded_file
@@ -148,7 +149,7 @@ def result_of(future: ProcessFuture, name: str) -> Any:
 
     Raises:
         FilmError: it took too long, or the process died.
-        ColouriserError: whatever it raised.
+        ColouriserError: whatever went wrong in it.
     """
     try:
         return future.result()
@@ -160,8 +161,8 @@ def result_of(future: ProcessFuture, name: str) -> Any:
         raise FilmError(
             "film_died", "needs more memory than there is, or is damaged; cut it or make it smaller"
         ).of(name) from error
-    except ColouriserError as error:
-        raise (error if error.about else error.of(name)) from None
+    except Exception as error:
+        raise explained(error, name) from None
 
 
 @dataclass

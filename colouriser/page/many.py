@@ -22,7 +22,7 @@ from ..sources import Entry, pack, short_stem
 from ..worker import explained
 from .runs import Run
 from .storage import FOREIGN, new_folder, uploaded_file, workspace
-from .studio import COLOURISED, Studio, busy
+from .studio import Studio, busy
 from .words import say, texts, to_gradio_error, translate
 
 log = logging.getLogger(__name__)
@@ -147,11 +147,12 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
                 if isinstance(result, ColouriserError):
                     failures.append(translate(result, request))
                 else:
-                    with Image.open(result) as image:
+                    path, copied = result
+                    with Image.open(path) as image:
                         small = fit(image.convert("RGB"), THUMBNAIL)
-                    file = show(small, served / f"{result.stem}-{done}")
-                    run.pictures.append((str(file), result.relative_to(folder).as_posix()))
-                    if not result.stem.endswith(COLOURISED):
+                    file = show(small, served / f"{path.stem}-{done}")
+                    run.pictures.append((str(file), path.relative_to(folder).as_posix()))
+                    if copied:
                         in_colour.append(entry.name)
                     run.entries.append(entry)
                 rest = (time.monotonic() - started) / done * (len(entries) - done)
@@ -219,7 +220,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
 
 
 def controls() -> list[Any]:
-    """A control for each option that the tab shows, whose values `chosen` takes."""
+    """A control for each option that the tab shows, whose values `options_from` takes."""
     made = list[Any]()
     for name in SHOWN:
         match setting := OPTIONS[name]:

@@ -186,11 +186,6 @@ class Ledger:
 LEDGER = Ledger()
 
 
-def bytes_used() -> int:
-    """Bytes of all that is kept."""
-    return LEDGER.total
-
-
 def folder_bytes(folder: Path) -> int:
     """Bytes of the files in a folder."""
     total = 0

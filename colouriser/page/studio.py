@@ -51,7 +51,7 @@ KEPT_BYTES = 256_000_000  # of small photographs, 2 MB each, and of answers, 4 M
 COLOURINGS = 4  # other ones that the page offers
 THUMBNAIL = 320  # pixels: longest side of theirs
 IN_BROWSERS = (".jpg", ".png", ".webp", ".bmp")  # what can be looked at with its own pixels
-CERTAIN, UNSURE = 0.57, 0.68  # doubt (hints.doubt) below which nothing is hatched, and all from
+CERTAIN, UNSURE = 0.57, 0.68  # doubt (hints.entropy) below which nothing is hatched, and all from
 
 
 class Slot:
@@ -96,12 +96,16 @@ class Studio:
             colouriser = follower.colouriser
             return colouriser.name, colouriser.predict_copy(copy, *values)
 
-        # On ZeroGPU a GPU is lent for the time of this call.
+        def vary(prediction: Prediction, count: int) -> list[Prediction]:
+            return list(follower.colouriser.predict_variants(prediction, count))
+
+        # On ZeroGPU a GPU is lent for the time of these calls.
         self.predict = spaces.GPU(predict) if spaces else predict
+        self.vary = spaces.GPU(vary) if spaces else vary
 
     @contextmanager
     def slot(self) -> Iterator[Slot]:
-        """Wait until fewer than two others are at work.
+        """Wait until a process is free.
 
         Raises:
             ColouriserError: too many want to.
@@ -286,7 +290,7 @@ class Studio:
         stem: str = "",
         variants: int = 0,
         copies: bool = False,
-    ) -> list[Path]:
+    ) -> tuple[list[Path], bool]:
         """Colour a photograph at full size into a folder, in which room has been looked for.
 
         Args:
@@ -295,7 +299,7 @@ class Studio:
             copies: whether one that is in colour already is copied, under its own name.
 
         Returns:
-            The result's file, or those of the variants.
+            The result's file, or those of the variants; and whether it is a copy.
 
         Raises:
             ColouriserError: it cannot be read or written, or a wish cannot be granted.
@@ -310,10 +314,9 @@ class Studio:
             usual = self._ask(slot, copy, wishes, hints, options.detail)
             if not variants:
                 return [usual]
-            found = list[Prediction]()
-            for others in usual.variants(variants):
-                more = [*others, *hints]
-                found.append(self._ask(slot, copy, wishes, more, options.detail))
+            started = time.monotonic()
+            found = self.vary(usual, variants)
+            slot.ends += time.monotonic() - started
             return found
 
         stem = stem or short_stem(entry.name)
@@ -336,7 +339,7 @@ class Studio:
         if shown:
             LEDGER.delete(shown)
         with new_folder() as folder:
-            (path,) = self._write(
+            (path,), _ = self._write(
                 slot, entry, options, lambda _: answers, folder, stem, False, True, to_look_at
             )
         if replaced:
@@ -355,7 +358,7 @@ class Studio:
         several: bool = False,
         copies: bool = False,
         to_look_at: bool = False,
-    ) -> list[Path]:
+    ) -> tuple[list[Path], bool]:
         job = Job(entry.source, entry.name, options, sidecars=entry.sidecars)
         opening = slot.call(entry.name, pool.open_one, job)
         try:
@@ -373,8 +376,8 @@ class Studio:
         except BaseException:
             slot.process.forget()
             raise
-        slot.call(entry.name, pool.finish, job, results)
-        return paths
+        outcome = slot.call(entry.name, pool.finish, job, results)
+        return paths, outcome.in_colour
 
     # Many photographs.
 
@@ -389,10 +392,10 @@ class Studio:
 
     def colour_all(
         self, entries: list[Entry], options: Options, folder: Path
-    ) -> Iterator[Path | ColouriserError]:
+    ) -> Iterator[tuple[Path, bool] | ColouriserError]:
         """Colour photographs one after the other into a folder, those of an archive into theirs
-        below it: each file, or why there is none. One that is in colour already is copied; its
-        name does not end in `COLOURISED`."""
+        below it: each file, and whether it is a copy, being in colour already; or why there is
+        none."""
         used, slow, started = dict[str, int](), 0, time.monotonic()
         for entry in entries:
             try:
@@ -407,10 +410,10 @@ class Studio:
                 free = folder / unused_name(name.as_posix(), used)
                 with self.slot() as slot:
                     stem = free.stem
-                    (path,) = self.colourise(
+                    (path,), copied = self.colourise(
                         slot, entry, options, free.parent, stem=stem, copies=True
                     )
-                yield path
+                yield path, copied
             except ColouriserError as error:
                 yield error
                 slow += error.code == "too_slow"

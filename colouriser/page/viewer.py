@@ -22,7 +22,7 @@ from ..files import write_bytes
 from ..hints import hints_from
 from ..options import SHOWN, Options, Wishes, quoted
 from ..photo import suffixes
-from ..samples import EXAMPLES
+from ..samples import EXAMPLES, PICTURES
 from .storage import uploaded_file
 from .studio import Slot, Studio
 from .words import VIEWER, translate
@@ -65,15 +65,11 @@ class Asked:
         return self.slot, self.file, self.wishes, self.options
 
 
-def viewer(studio: Studio, examples: list[Answer]) -> gr.HTML:
-    """The component. It shows photographs before and after, and takes corrections; its value is the
-    photograph to open, {"path": ..., "name": ...}, or None.
+def viewer(studio: Studio) -> gr.HTML:
+    """The component, which opens on the first example. It shows photographs before and after, and
+    takes corrections; its value is the photograph to open, {"path": ..., "name": ...}, or None.
 
     No subclass of gr.HTML: gradio writes a stub file beside each, wherever it is installed.
-
-    Args:
-        studio: colours.
-        examples: {"name": ..., "label": of texts, "file": ...}; it opens on the first.
     """
     template, style = (
         (VIEWER / f"viewer.{kind}").read_text(encoding="utf-8") for kind in ("html", "css")
@@ -86,7 +82,10 @@ def viewer(studio: Studio, examples: list[Answer]) -> gr.HTML:
         elem_id="studio",
         server_functions=_functions(studio),
         script=ANSWERER.as_posix(),
-        examples=examples,
+        examples=[
+            {"name": path.name, "label": f"example_{path.stem}", "file": str(path)}
+            for path in PICTURES
+        ],
         accept=",".join(["image/*", ".zip", *sorted(suffixes())]),
     )
 

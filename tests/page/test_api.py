@@ -28,10 +28,10 @@ from colouriser import ColouriserError, Hint, photo
 from colouriser.follow import ModelFollower
 from colouriser.options import Options, Wishes
 from colouriser.page import build, launch, storage
-from colouriser.page.one import PICTURES
 from colouriser.page.studio import Studio
 from colouriser.pipeline import Prediction, WorkingCopy
 from colouriser.pool import Process
+from colouriser.samples import PICTURES
 
 from ..conftest import ROOT
 from ..photographs import stored_luma

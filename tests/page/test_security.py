@@ -269,7 +269,7 @@ def test_a_full_storage_makes_room(url: str, monkeypatch: pytest.MonkeyPatch) ->
     """Of the visitor who fills it, oldest first."""
     storage.sweep(time.time() + 60)  # what other tests left
     monkeypatch.setattr(storage, "SHARE", 1.0)
-    monkeypatch.setattr(storage, "TOTAL_BYTES", storage.bytes_used() + 2_000_000)
+    monkeypatch.setattr(storage, "TOTAL_BYTES", storage.LEDGER.total + 2_000_000)
     uploaded = list[Path]()
     for index in range(5):
         content = bytes([index]) * 900_000
@@ -277,7 +277,7 @@ def test_a_full_storage_makes_room(url: str, monkeypatch: pytest.MonkeyPatch) ->
         assert answer.status_code == 200
         uploaded.append(Path(answer.json()[0]))
     assert [path.exists() for path in uploaded] == [False, False, False, True, True]
-    assert storage.bytes_used() <= storage.TOTAL_BYTES
+    assert storage.LEDGER.total <= storage.TOTAL_BYTES
     files = {"files": ("large.jpg", bytes(storage.TOTAL_BYTES + 1))}
     answer = httpx.post(f"{url}gradio_api/upload", files=files)  # there can be no room for it
     assert (answer.status_code, answer.text) == (507, storage.FULL)
@@ -287,7 +287,7 @@ def test_a_full_storage_makes_room(url: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_uploads_that_only_announce_themselves_hold_no_room(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "TOTAL_BYTES", storage.bytes_used() + storage.REQUEST_BYTES)
+    monkeypatch.setattr(storage, "TOTAL_BYTES", storage.LEDGER.total + storage.REQUEST_BYTES)
     address = httpx.URL(url)
     size = storage.REQUEST_BYTES
     head = (
