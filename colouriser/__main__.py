@@ -176,15 +176,15 @@ def _wishes(hints: Path | None, reference: Path | None, strength: float) -> Wish
     return Wishes(given, reference=reference, strength=strength)
 
 
-def _pinned(model: str) -> str:
-    """The model's name at its commit, so that every process loads the same.
+def _pinned(model: str) -> str | None:
+    """The model's name at its commit, so that every process loads the same; none is bundled.
 
     Raises:
         ModelError: there is none.
     """
     from . import hub  # when it is needed: it imports torch
 
-    return hub.pinned(hub.resolve(model)) or ""
+    return hub.pinned(hub.resolve(model))
 
 
 def _outcomes(

@@ -40,17 +40,13 @@ def write_atomically(
         part.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview, modified: int | None = None) -> None:
     """The same for what is in memory.
 
     Raises:
         OSError: see `write_atomically`.
     """
-
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    write_atomically(path, write)
+    write_atomically(path, lambda file: file.write(data), modified)
 
 
 def is_part(name: str) -> bool:

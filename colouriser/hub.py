@@ -31,7 +31,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from .errors import ModelError, reason
-from .files import write_atomically
+from .files import write_bytes
 from .generator import Generator, GeneratorConfig
 from .options import quoted
 
@@ -345,8 +345,8 @@ def store(generator: Generator, folder: Path) -> None:
         for name, value in generator.state_dict().items()
     }
     config = json.dumps(dataclasses.asdict(generator.config), indent=2) + "\n"
-    write_atomically(folder / WEIGHTS, lambda file: file.write(save(state)))
-    write_atomically(folder / CONFIG, lambda file: file.write(config.encode()))
+    write_bytes(folder / WEIGHTS, save(state))
+    write_bytes(folder / CONFIG, config.encode())
 
 
 def _to_float(value: torch.Tensor) -> torch.Tensor:

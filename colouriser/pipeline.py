@@ -248,23 +248,9 @@ class Colouriser:
         found = patches(hints, copy.size, (small.shape[3], small.shape[2]))
         return self._predict(copy.size, small, borrowed + found)
 
-    def predict_all(
-        self, lumas: Sequence[Image.Image], detail: float = DETAIL.default
-    ) -> list[Prediction | ModelError]:
-        """The same predictions as `predict`, or its error, for several photographs in less time:
-        the network sees those together whose small copies are alike in shape.
-
-        Args:
-            lumas: mode "L".
-            detail: see `colourise`.
-
-        Raises:
-            SettingError: see `colourise`.
-        """
-        return self.predict_copies([working_copy(luma, detail) for luma in lumas])
-
     def predict_copies(self, copies: Sequence[WorkingCopy]) -> list[Prediction | ModelError]:
-        """The same for photographs that are elsewhere, see `working_copy`."""
+        """The same predictions, or their errors, for several photographs in less time: the network
+        sees those together whose small copies are alike in shape."""
         smalls = [_to_tensor(copy.luma) for copy in copies]
         found: dict[int, Prediction | ModelError] = {}
         for shape in {small.shape for small in smalls}:

@@ -22,7 +22,7 @@ import torch
 
 from . import guide, sidecars
 from .errors import ColouriserError, PhotoError, reason
-from .files import write_atomically
+from .files import write_bytes
 from .hints import Hint
 from .job import Job, Outcome, Source, Target, source_time, too_much
 from .options import Wishes
@@ -30,6 +30,7 @@ from .photo import (
     Kind,
     Photo,
     encode,
+    format_of,
     inverted,
     kind_of,
     mark,
@@ -135,7 +136,7 @@ class Worker:
             ColouriserError, OSError: it cannot be read.
         """
         started, options = time.monotonic(), job.options
-        with _warnings() as warnings:
+        with collected_warnings() as warnings:
             photo = from_source(read, job)
             if options.invert:
                 photo = inverted(photo)
@@ -173,7 +174,7 @@ class Worker:
             try:
                 prediction = together.get(id(one))
                 if prediction is None:
-                    with _warnings() as warnings:
+                    with collected_warnings() as warnings:
                         prediction = self._predict(one)
                     one.warnings.extend(f"{one.job.name}: {warning}" for warning in warnings)
                 if isinstance(prediction, Exception):
@@ -189,11 +190,7 @@ class Worker:
     def _predict(self, one: Opened) -> Prediction:
         wishes = one.job.wishes
         other = _reference(wishes.reference, one.job.options.detail) if wishes.reference else None
-        hints: Sequence[Hint] = wishes.hints
-        if wishes.variant:
-            usual = self._network.predict_copy(one.copy, (), other, wishes.strength)
-            hints = usual.variant_hints(wishes.variant, hints)
-        return self._network.predict_copy(one.copy, hints, other, wishes.strength)
+        return self._network.predict_copy(one.copy, wishes.hints, other, wishes.strength)
 
     @property
     def _network(self) -> Colouriser:
@@ -218,7 +215,7 @@ class Worker:
         options = job.options
         # Marked, its luma will not be the same.
         photo = replace(opened.photo, jpeg=None) if options.mark else opened.photo
-        with _warnings() as warnings:
+        with collected_warnings() as warnings:
             for sidecar in job.sidecars:
                 _copy_sidecar(sidecar, job, photo, results[0][0])
             for target, coefficients in reversed(results):
@@ -239,7 +236,7 @@ class Worker:
             size=photo.luma.size,
             nbytes=nbytes,
             seconds=opened.seconds + time.monotonic() - started,
-            warnings=(*opened.warnings, *warnings),
+            warnings=tuple(dict.fromkeys([*opened.warnings, *warnings])),
             in_colour=opened.stays,
         )
 
@@ -256,7 +253,7 @@ def _copy(opened: Opened, name: str) -> bytes | memoryview:
     """The file of a photograph that stays as it is; in another format, if its result has one."""
     job = opened.job
     source = job.source.name if isinstance(job.source, Path) else job.name
-    if Path(source).suffix.lower() == Path(name).suffix.lower():
+    if format_of(source) == format_of(name):
         if isinstance(job.source, Path):
             return job.source.read_bytes()
         with job.source.open() as file:
@@ -302,7 +299,7 @@ def _write(target: Target, data: bytes | memoryview, source: Source) -> None:
     """Write a result, with the time of what it was made from."""
     try:
         if isinstance(target, Path):
-            write_atomically(target, lambda file: file.write(data), source_time(source))
+            write_bytes(target, data, source_time(source))
         else:
             target.write(data)
     except MemoryError:
@@ -312,19 +309,19 @@ def _write(target: Target, data: bytes | memoryview, source: Source) -> None:
 
 
 @contextmanager
-def _warnings() -> Iterator[list[str]]:
+def collected_warnings() -> Iterator[list[str]]:
     """What the library warns of meanwhile, which is not logged."""
-    found, log = list[str](), logging.getLogger(__package__)
+    found, library = list[str](), logging.getLogger(__package__)
 
     class Recorder(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             found.append(record.getMessage())
 
-    recorder, propagated = Recorder(logging.WARNING), log.propagate
-    log.addHandler(recorder)
-    log.propagate = False
+    recorder, propagated = Recorder(logging.WARNING), library.propagate
+    library.addHandler(recorder)
+    library.propagate = False
     try:
         yield found
     finally:
-        log.removeHandler(recorder)
-        log.propagate = propagated
+        library.removeHandler(recorder)
+        library.propagate = propagated

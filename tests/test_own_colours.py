@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from colouriser import Colouriser, Options
@@ -56,7 +57,6 @@ def test_kinds(kind: Kind, suffix: str, astronaut: Image.Image, tmp_path: Path) 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_kinds_of_sixteen_bits(kind: Kind, astronaut: Image.Image, tmp_path: Path) -> None:
-    import tifffile
 
     deep = np.asarray(picture(kind, astronaut)).astype(np.uint16) * 257
     tifffile.imwrite(tmp_path / "scan.tif", deep, photometric="rgb")
@@ -88,6 +88,31 @@ def test_one_in_colour_is_copied(
     assert not outcome.in_colour
     assert not [w for w in outcome.warnings if "in colour" in w]
     assert target.read_bytes() != (tmp_path / f"source{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("suffixes", [(".jpeg", ".jpg"), (".tiff", ".tif")])
+def test_a_copy_under_another_ending_of_its_format(
+    suffixes: tuple[str, str], colouriser: Colouriser, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    source, target = (tmp_path / f"photo{suffix}" for suffix in suffixes)
+    astronaut.save(source)
+    (outcome,) = Worker(colouriser).run([Job(source, source.name, target=target)])
+    assert outcome.in_colour
+    assert target.read_bytes() == source.read_bytes()
+
+
+def test_a_copy_is_of_the_photograph_not_of_its_thumbnail(
+    colouriser: Colouriser, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "photo.tif", tmp_path / "photo.png"
+    pixels = np.asarray(astronaut)
+    with tifffile.TiffWriter(source) as file:
+        file.write(pixels[::8, ::8], photometric="rgb", subfiletype=1)
+        file.write(pixels.astype(np.float32) / 255, photometric="rgb")
+    (outcome,) = Worker(colouriser).run([Job(source, source.name, target=target)])
+    assert outcome.in_colour
+    with Image.open(target) as copy:
+        assert np.array_equal(np.asarray(copy), pixels)
 
 
 def test_a_copy_in_another_format(

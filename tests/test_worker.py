@@ -12,7 +12,7 @@ from PIL import Image
 from colouriser import Colouriser, Generator, GeneratorConfig, Hint, ModelError, Options, worker
 from colouriser.job import Job, Outcome
 from colouriser.options import Wishes
-from colouriser.pipeline import Prediction, WorkingCopy
+from colouriser.pipeline import Prediction, WorkingCopy, working_copy
 from colouriser.worker import Worker
 
 from .odd_files import Odd
@@ -29,7 +29,7 @@ def test_the_network_says_the_same_of_several(
     detail: int, colouriser: Colouriser, cat: Image.Image
 ) -> None:
     photographs = lumas(cat)
-    predictions = colouriser.predict_all(photographs, detail)
+    predictions = colouriser.predict_copies([working_copy(luma, detail) for luma in photographs])
     assert len(predictions) == len(SIZES)
     for luma, prediction in zip(photographs, predictions, strict=True):
         assert isinstance(prediction, Prediction)
@@ -39,13 +39,13 @@ def test_the_network_says_the_same_of_several(
         for name in ("chroma", "palette", "coefficients"):
             difference = getattr(prediction, name) - getattr(alone, name)
             assert difference.abs().max() < 1 / 255
-    assert colouriser.predict_all([]) == []
+    assert colouriser.predict_copies([]) == []
 
 
 def test_values_that_are_not_finite_are_said_of_each(cat: Image.Image) -> None:
     generator = Generator(GeneratorConfig(decoder=(16, 16, 8, 8)))
     torch.nn.init.constant_(generator.head.weight, float("nan"))
-    found = Colouriser(generator).predict_all(lumas(cat))
+    found = Colouriser(generator).predict_copies([working_copy(luma) for luma in lumas(cat)])
     assert [str(error) for error in found if isinstance(error, ModelError)] == [
         "a model returned values that are not finite; use other weights"
     ] * len(SIZES)

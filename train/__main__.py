@@ -69,6 +69,10 @@ def _train(options: argparse.Namespace) -> None:
     run = Run(options.run or Path("runs") / recipe.name)
     if options.source and Run(Path(options.source)).is_prepared:
         run, options.source = Run(Path(options.source)), None
+    elif options.source and options.step != "evaluate":
+        raise TrainingError(
+            f"{options.source} is no prepared run; check the name, or give a new one as --run"
+        )
     recipe = run.recipe(recipe)
     for step in STEPS if options.step == "all" else [options.step]:
         with run.recorded(step, recipe, **_notes(step, options)):

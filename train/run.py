@@ -31,7 +31,7 @@ import torch
 
 from colouriser import ColouriserError
 from colouriser.errors import reason
-from colouriser.files import write_atomically
+from colouriser.files import write_bytes
 from colouriser.hub import WEIGHTS
 
 from .data.photographs import Photographs
@@ -217,7 +217,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: dict) -> None:
     text = json.dumps(value, indent=2) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_bytes(path, text.encode())
 
 
 def read_csv(path: Path, *needed: str) -> list[dict[str, str]]:
@@ -243,7 +243,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]
     writer.writeheader()
     writer.writerows(rows)
     data = text.getvalue().encode("utf-8", "surrogateescape")
-    write_atomically(path, lambda file: file.write(data))
+    write_bytes(path, data)
 
 
 def _damaged(path: Path, error: Exception) -> TrainingError:

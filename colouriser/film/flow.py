@@ -58,10 +58,7 @@ def trust(
     """
     height, width = flow.shape[:2]
     places = flow + grid(height, width)
-    returned = cv2.remap(back, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    luma = cv2.remap(
-        there.astype(np.float32), places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    returned, luma = warp(back, flow), warp(there.astype(np.float32), flow)
     missed = squared_length(flow + returned)
     lengths = squared_length(flow) + squared_length(returned)
     unlike = cv2.GaussianBlur(here - luma, (0, 0), SMOOTH_LUMA) / SAME_LUMA

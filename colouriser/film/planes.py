@@ -108,11 +108,6 @@ def luma_plane(frame: av.VideoFrame, layout: Layout) -> np.ndarray:
     return _array(frame.planes[0], layout)
 
 
-def has_colour(frame: av.VideoFrame) -> bool:
-    """Whether a frame has planes of chroma, which may be empty."""
-    return not frame.format.name.startswith(("gray", "mono"))
-
-
 def small_luma(plane: np.ndarray, size: tuple[int, int], layout: Layout) -> np.ndarray:
     """A small copy of a luma plane: uint8 h×w, full range.
 

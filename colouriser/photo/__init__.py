@@ -1,27 +1,26 @@
 """Photographs in files: reading them as luma, writing coloured ones, and what is kept of both."""
 
 from .own import Kind, kind_of, tints
-from .read import MAX_PIXELS, MAX_SIDE, Photo, inverted, read, read_picture, suffixes, to_luma
+from .read import MAX_PIXELS, Photo, inverted, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
 from .write import (
     encode,
+    format_of,
     mark,
     not_written,
     result_name,
     stored_orientation,
     working_luma,
-    writable,
-    write,
 )
 
 __all__ = [
     "MAX_PIXELS",
-    "MAX_SIDE",
     "Kind",
     "Photo",
     "View",
     "encode",
     "fit",
+    "format_of",
     "inverted",
     "kind_of",
     "mark",
@@ -36,6 +35,4 @@ __all__ = [
     "to_luma",
     "view",
     "working_luma",
-    "writable",
-    "write",
 ]

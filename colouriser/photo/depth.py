@@ -91,15 +91,15 @@ def to_rgb(samples: np.ndarray, numbers: Numbers) -> np.ndarray:
     """The colours of samples, uint8 H×W×3, without their profile: enough to judge them by.
 
     Args:
-        samples, numbers: as in `to_deep_luma`, of the family "rgb" or "cmyk".
+        samples, numbers: as in `to_deep_luma`; those of Lab give its lightness.
     """
-    count = {"rgb": 3, "cmyk": 4}[numbers.family]
+    count = {"rgb": 3, "cmyk": 4}.get(numbers.family, 1)
     black, white, _ = _range(samples[..., :count], numbers)
     values = _unit(samples[..., :count], black, white)
     values = 1 - values if numbers.inverted else values
     if count == 4:
         values = (1 - values[..., :3]) * (1 - values[..., 3:])
-    return np.rint(values * 255).astype(np.uint8)
+    return np.rint(values * 255).astype(np.uint8).repeat(3 if count == 1 else 1, 2)
 
 
 def _has_alpha(samples: np.ndarray, numbers: Numbers) -> bool:

@@ -5,6 +5,7 @@ What goes: coordinates (unless asked for), and what is no longer true (thumbnail
 were applied, gain maps, manifests of C2PA). What is damaged is dropped by itself, with a warning.
 """
 
+import hashlib
 import io
 import logging
 import re
@@ -277,25 +278,20 @@ def _srgb() -> bytes:
 def into_jpeg(data: bytes | memoryview, found: Kept) -> bytes:
     """A JPEG with metadata behind its first segment, which says its resolution."""
     data = bytes(data)
-    first = 4 + int.from_bytes(data[4:6], "big") - 2 if data[2:4] == b"\xff\xe0" else 2
-    parts = [data[:2], data[2 : first + 2] if first > 2 else b""]
-    start = first + 2 if first > 2 else 2
-    parts += [b"\xff" + bytes([m]) + struct.pack(">H", len(c) + 2) + c for m, c in _contents(found)]
-    return b"".join([*parts, data[start:]])
+    start = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
+    parts = [b"\xff" + bytes([m]) + struct.pack(">H", len(c) + 2) + c for m, c in _contents(found)]
+    return b"".join([data[:start], *parts, data[start:]])
 
 
 def _contents(found: Kept) -> Iterator[tuple[int, bytes]]:
     """Markers and contents of a JPEG's segments."""
     if found.exif:
         yield 0xE1, EXIF_START + found.exif
-    if len(found.xmp) + len(XMP_START) + 2 <= MAX_SEGMENT:
+    if 0 < len(found.xmp) <= MAX_SEGMENT - len(XMP_START) - 2:
         yield 0xE1, XMP_START + found.xmp
-    else:
+    elif found.xmp:
         yield from _long_xmp(found.xmp)
-    photoshop = found.resources
-    if found.iptc:
-        head = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(found.iptc))
-        photoshop += head + found.iptc + bytes(len(found.iptc) % 2)
+    photoshop = found.resources + (_iptc_resource(found.iptc) if found.iptc else b"")
     room = MAX_SEGMENT - 2 - len(PHOTOSHOP_START)
     for start in range(0, len(photoshop), room):
         yield 0xED, PHOTOSHOP_START + photoshop[start : start + room]
@@ -308,10 +304,14 @@ def _contents(found: Kept) -> Iterator[tuple[int, bytes]]:
         yield COMMENT, f"{key}: {value}".encode()[: MAX_SEGMENT - 2]
 
 
+def _iptc_resource(iptc: bytes) -> bytes:
+    """IPTC as one of Photoshop's resources."""
+    head = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc))
+    return head + iptc + bytes(len(iptc) % 2)
+
+
 def _long_xmp(packet: bytes) -> Iterator[tuple[int, bytes]]:
     """XMP of more than a segment: a packet that names the rest (XMP, part 3, 1.1.3.1)."""
-    import hashlib
-
     guid = hashlib.md5(packet, usedforsecurity=False).hexdigest().upper().encode()
     short = xmp.edited(b"", True, 1).decode()
     pointer = (
@@ -349,13 +349,11 @@ def into_png(data: bytes | memoryview, found: Kept, dpi: tuple[float, float] | N
         more.append((b"eXIf", found.exif))
     if found.xmp:
         more.append((b"iTXt", PNG_XMP + bytes(5) + found.xmp))
-    for name, raw in ((b"iptc", found.iptc),):
-        if raw:
-            head = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(raw))
-            block = (head + raw + bytes(len(raw) % 2)).hex()
-            lines = "\n".join(block[i : i + 72] for i in range(0, len(block), 72))
-            text = f"\n{name.decode()}\n{len(block) // 2:8}\n{lines}\n".encode()
-            more.append((b"zTXt", b"Raw profile type " + name + b"\0\0" + zlib.compress(text)))
+    if found.iptc:
+        block = _iptc_resource(found.iptc).hex()
+        lines = "\n".join(block[i : i + 72] for i in range(0, len(block), 72))
+        text = f"\niptc\n{len(block) // 2:8}\n{lines}\n".encode()
+        more.append((b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(text)))
     more += found.texts
     more += [(b"iTXt", b"Comment" + bytes(5) + _utf8(comment)) for comment in found.comments]
     return png.with_chunks(bytes(data), more)

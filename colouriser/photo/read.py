@@ -173,7 +173,21 @@ def read_picture(source: str | Path | BinaryIO, name: str | None = None) -> Imag
 
 
 def _picture(file: BinaryIO, name: str) -> Image.Image:
-    with Image.open(file, formats=READABLE) as image:
+    head = file.read(HEAD)
+    file.seek(0)
+    if head[:2] in (b"II", b"MM"):
+        page, file = _page(file, name)
+        if page and page.deep:
+            samples, numbers = _samples_of(page)
+            return _turned(Image.fromarray(to_rgb(samples, numbers)), _page_orientation(page))
+    try:
+        opened = Image.open(file, formats=READABLE)
+    except Image.UnidentifiedImageError:
+        data = _all(file)
+        if not (head.startswith(JPEG_START) and (rare := _rare_samples(data))):
+            raise
+        return _turned(Image.fromarray(to_rgb(*rare)), orientation(of_jpeg(data, name)))
+    with opened as image:
         _check_size(image.size)
         if image.format in JPEGS:
             _check_scans(_all(file))
@@ -223,14 +237,19 @@ def _read(file: BinaryIO, name: str) -> Photo:
     if head[:2] in (b"II", b"MM"):
         page, file = _page(file, name)
         if page and page.deep:
-            return _read_deep_page(page, name)
+            metadata = of_directory(page.tiff, page.directory, name)
+            several = page.count > 1
+            about = Photo(NONE, ".tif", None, metadata, _tiff_resolution(page), several)
+            return _of_samples(*_samples_of(page), name, about, _page_orientation(page))
     if head.startswith(png.START):
         file = _without_damaged_details(file, name)
     try:
         opened = Image.open(file, formats=READABLE)
     except Image.UnidentifiedImageError as error:
-        if head.startswith(JPEG_START) and (rare := _rare_jpeg(_all(file), name)):
-            return rare
+        data = _all(file)
+        if head.startswith(JPEG_START) and (rare := _rare_samples(data)):
+            about = Photo(NONE, ".png", None, of_jpeg(data, name))
+            return _of_samples(*rare, name, about, orientation(about.metadata))
         if head.startswith(KNOWN_STARTS):
             raise _damaged_or_rare() from error
         raise
@@ -290,8 +309,8 @@ def _without_damaged_details(file: BinaryIO, name: str) -> BinaryIO:
     return io.BytesIO(b"".join([*kept, data[last:]]))
 
 
-def _rare_jpeg(data: bytes, name: str) -> Photo | None:
-    """A JPEG of 12 or 16 bits, or without loss; nothing if it is none of those."""
+def _rare_samples(data: bytes) -> tuple[np.ndarray, Numbers] | None:
+    """Those of a JPEG of 12 or 16 bits, or without loss; nothing if it is none of those."""
     parts = islice(segments(data), MOST_PARTS)
     start = next((start for marker, start, _ in parts if marker in RARE_FRAMES), len(data))
     if start + 9 > len(data):
@@ -302,12 +321,7 @@ def _rare_jpeg(data: bytes, name: str) -> Photo | None:
     import imagecodecs  # when it is needed: it takes a third of a second
 
     samples = _with_channels(imagecodecs.jpeg_decode(data))
-    metadata = of_jpeg(data, name)
-    family = "rgb" if samples.shape[2] == 3 else "grey"
-    numbers = Numbers(family, bits)
-    return _of_samples(
-        samples, numbers, name, Photo(NONE, ".png", None, metadata), orientation(metadata)
-    )
+    return samples, Numbers("rgb" if samples.shape[2] == 3 else "grey", bits)
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
@@ -342,9 +356,14 @@ def _page(file: BinaryIO, name: str) -> tuple[tiff.Page | None, BinaryIO]:
     return page, file
 
 
-def _read_deep_page(page: tiff.Page, name: str) -> Photo:
+def _samples_of(page: tiff.Page) -> tuple[np.ndarray, Numbers]:
+    """A page's samples, and what they mean.
+
+    Raises:
+        PhotoError: it is compressed in a rare way.
+    """
     try:
-        samples, numbers = tiff.samples(page)
+        return tiff.samples(page)
     except PhotoError:
         raise
     except Exception as error:
@@ -356,16 +375,10 @@ def _read_deep_page(page: tiff.Page, name: str) -> Photo:
                 number=compression,
             ) from error
         raise
-    turned = page.tiff.value(page.directory, 274, 1)
-    about = Photo(
-        NONE,
-        ".tif",
-        None,
-        of_directory(page.tiff, page.directory, name),
-        _tiff_resolution(page),
-        page.count > 1,
-    )
-    return _of_samples(samples, numbers, name, about, turned)
+
+
+def _page_orientation(page: tiff.Page) -> int:
+    return int(page.tiff.value(page.directory, ExifTags.Base.Orientation, 1))
 
 
 def _tiff_resolution(page: tiff.Page) -> tuple[float, float] | None:

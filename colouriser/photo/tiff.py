@@ -209,17 +209,17 @@ def encode(samples: np.ndarray, found: Kept, dpi: tuple[float, float] | None) ->
         long(WIDTH, width), long(HEIGHT, height), short(BITS, *[bits] * channels),
         short(COMPRESSION, 8), short(PHOTOMETRIC, 2), long(273, *places), short(SAMPLES, channels),
         long(278, rows), long(279, *sizes), short(PLANAR, 1), short(317, 2),
-        (exif.XMP, 1, len(found.xmp), found.xmp),
     ]  # fmt: skip
     if channels == 4:
         own.append(short(EXTRA, 2))
-    for tag, raw in (
-        (exif.IPTC, found.iptc),
-        (exif.PHOTOSHOP, found.resources),
-        (PROFILE, found.profile),
+    for tag, kind, raw in (
+        (exif.XMP, 1, found.xmp),
+        (exif.IPTC, 7, found.iptc),
+        (exif.PHOTOSHOP, 7, found.resources),
+        (PROFILE, 7, found.profile),
     ):
         if raw:
-            own.append((tag, 7, len(raw), raw))
+            own.append((tag, kind, len(raw), raw))
     if dpi:
         whole = [min(round(side * 1000), 2**32 - 1) for side in dpi]
         own += [

@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import PhotoError, reason
-from ..files import write_atomically
 from . import png, tiff
 from .depth import BLUE, GREEN, RED, TOP
 from .jpeg import ANEW, half, header_of, keep_luma
@@ -35,30 +34,26 @@ ROWS = 1 << 20  # pixels made deep at a time
 MARKED = 2  # steps of luma: colour differs by less from what it was made of
 
 
-def writable(path: Path) -> bool:
-    """Whether a coloured photograph can be written under this name; judged by the suffix."""
-    return _format(path) in SAVE
-
-
-def _format(path: Path) -> str | None:
-    return Image.registered_extensions().get(path.suffix.lower())
+def format_of(name: str) -> str | None:
+    """The format of a file of this name, as Pillow calls it; judged by the suffix."""
+    return Image.registered_extensions().get(Path(name).suffix.lower())
 
 
 def result_name(name: str) -> str:
     """The name of a result: the photograph's own, or NAME.png if its format cannot be written."""
-    return name if writable(Path(name)) else f"{name}.png"
+    return name if format_of(name) in SAVE else f"{name}.png"
 
 
 def stored_orientation(photo: Photo, name: str) -> int:
     """The EXIF orientation of the pixels in a result of this name: 1, or that of a JPEG whose luma
     stays as it is stored."""
-    return photo.jpeg.orientation if photo.jpeg and _format(Path(name)) == "JPEG" else 1
+    return photo.jpeg.orientation if photo.jpeg and format_of(name) == "JPEG" else 1
 
 
 def working_luma(photo: Photo, name: str) -> Image.Image:
     """The luma to be coloured for a result of this name, mode "L": all of the photograph's, or half
     the size for a JPEG whose own luma stays, which has chroma of half the size."""
-    if photo.jpeg and _format(Path(name)) == "JPEG":
+    if photo.jpeg and format_of(name) == "JPEG":
         return half(photo.luma, photo.jpeg.orientation)
     return photo.luma
 
@@ -76,27 +71,6 @@ def mark(colour: Image.Image) -> Image.Image:
         stroke_fill="black",
     )
     return marked
-
-
-def write(
-    colour: Image.Image, path: str | Path, photo: Photo | None = None, position: bool = False
-) -> None:
-    """Write a coloured photograph. The file appears under its name only when it is complete.
-
-    Args:
-        colour: mode "RGB".
-        path: where to; the suffix decides the format.
-        photo, position: see `encode`.
-
-    Raises:
-        PhotoError: the format cannot be written, or the file cannot (no space, no permission).
-    """
-    path = Path(path)
-    data = encode(colour, path.name, photo, position)
-    try:
-        write_atomically(path, lambda file: file.write(data))
-    except Exception as error:
-        raise not_written(error).of(path.name) from error
 
 
 def encode(
@@ -121,11 +95,11 @@ def encode(
     Raises:
         PhotoError: the format cannot be written.
     """
-    if not writable(Path(name)):
+    file_format = format_of(name) or ""
+    if file_format not in SAVE:
         raise PhotoError(
             "format_unwritable", "cannot write this format; use {formats}", formats=", ".join(SAVE)
         ).of(name)
-    file_format = _format(Path(name)) or ""
     try:
         return _encode(colour, file_format, photo, position, name, note)
     except Exception as error:

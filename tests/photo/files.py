@@ -81,6 +81,13 @@ def read_luma(path: Path) -> np.ndarray:
     return np.asarray(photo.read(path).luma, int)
 
 
+def write(
+    colours: Image.Image, path: Path, source: photo.Photo | None = None, position: bool = False
+) -> None:
+    """Write a coloured photograph."""
+    path.write_bytes(photo.encode(colours, path.name, source, position))
+
+
 def coloured(path: Path, out: Path, position: bool = False) -> Path:
     """What the library writes of a photograph, in colours of our own."""
     import torch
@@ -91,5 +98,5 @@ def coloured(path: Path, out: Path, position: bool = False) -> Path:
     chroma = torch.full((1, 2, *luma.shape[2:]), 0.1)
     chroma[:, 1] = -0.05
     rgb = colour.to_rgb(luma, chroma)[0].mul(255).round().byte().permute(1, 2, 0)
-    photo.write(Image.fromarray(rgb.numpy()), out, read, position)
+    write(Image.fromarray(rgb.numpy()), out, read, position)
     return out

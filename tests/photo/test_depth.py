@@ -30,6 +30,7 @@ from .files import (
     srgb,
     tiff,
     whole,
+    write,
 )
 
 Make = Callable[[Path], Path]
@@ -164,7 +165,7 @@ def test_depth_that_is_lost_is_said(
 def test_a_mark_is_drawn_on_deep_photographs_too(tmp_path: Path) -> None:
     path = tiff(tmp_path / "scan.tif", np.full((300, 400), 20_000, "u2"))
     read = photo.read(path)
-    photo.write(photo.mark(read.luma.convert("RGB")), tmp_path / "out.png", read)
+    write(photo.mark(read.luma.convert("RGB")), tmp_path / "out.png", read)
     samples = imagecodecs.png_decode((tmp_path / "out.png").read_bytes())
     assert samples.max() > 60_000
     assert (samples[:150] == 20_000).all()

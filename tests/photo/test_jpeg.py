@@ -18,6 +18,7 @@ from torchvision.io import decode_image  # a decoder of its own
 from colouriser import PhotoError, colour, photo
 
 from ..photographs import stored_luma
+from .files import write
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.jpg"))
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0", "4:1:1")
@@ -49,7 +50,7 @@ def coloured(source: Path, out: Path) -> Path:
     luma = torch.from_numpy(np.array(grey))[None, None] / 255
     down = torch.linspace(-0.1, 0.1, size[1]).view(1, 1, -1, 1).expand(1, 1, size[1], size[0])
     rgb = colour.to_rgb(luma, torch.cat([down, -down], 1))[0].mul(255).round().byte()
-    photo.write(Image.fromarray(rgb.permute(1, 2, 0).numpy()), out, read)
+    write(Image.fromarray(rgb.permute(1, 2, 0).numpy()), out, read)
     return out
 
 
@@ -115,7 +116,7 @@ def test_colours_lie_where_they_belong(orientation: int, tmp_path: Path) -> None
     exif[ExifTags.Base.Orientation] = orientation
     read = photo.read(write_jpeg(stored, tmp_path / "in.jpg", exif=exif, subsampling=0))
     stored.getexif()[ExifTags.Base.Orientation] = orientation
-    photo.write(ImageOps.exif_transpose(stored), tmp_path / "out.jpg", read)
+    write(ImageOps.exif_transpose(stored), tmp_path / "out.jpg", read)
     with Image.open(tmp_path / "out.jpg") as image:
         seen, true = (np.asarray(i.convert("YCbCr"), int)[..., 1:] for i in (image, stored))
     assert np.abs(seen - true).mean() < 20  # 12; 29 if each is one pixel beside its place
@@ -125,8 +126,8 @@ def test_colours_of_the_whole_size_or_half_of_it(cat: Image.Image, tmp_path: Pat
     read = photo.read(write_jpeg(cat, tmp_path / "in.jpg"))
     assert photo.working_luma(read, "out.jpg").size == (226, 150)
     assert photo.working_luma(read, "out.png").size == cat.size
-    photo.write(cat, tmp_path / "whole.jpg", read)
-    photo.write(cat.reduce(2), tmp_path / "half.jpg", read)
+    write(cat, tmp_path / "whole.jpg", read)
+    write(cat.reduce(2), tmp_path / "half.jpg", read)
     assert (tmp_path / "whole.jpg").read_bytes() == (tmp_path / "half.jpg").read_bytes()
 
 

@@ -14,7 +14,7 @@ from colouriser import PhotoError, photo
 from colouriser.photo import exif, jpeg, png
 from colouriser.photo.ifd import Tiff
 
-from .files import SIXTEEN, coloured, tiff, whole
+from .files import SIXTEEN, coloured, tiff, whole, write
 
 TEXT = "The mill – Mühle, 水車"
 MAKER = b"MAKER\0" + struct.pack("<3I", 0x1234, 0x5678, 99) + b"12.576666 and more"
@@ -295,7 +295,7 @@ def test_damaged_metadata_never_stops_a_photograph(tmp_path: Path) -> None:
             read = photo.read(tmp_path / "in.jpg")
         except PhotoError:
             continue
-        photo.write(read.luma.convert("RGB"), tmp_path / f"out{suffix}", read)
+        write(read.luma.convert("RGB"), tmp_path / f"out{suffix}", read)
         with Image.open(tmp_path / f"out{suffix}") as image:
             image.load()
 

@@ -18,7 +18,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from colouriser import Colouriser, Generator, colour
-from colouriser.compare import colourfulness
 from colouriser.hub import BUNDLED, WEIGHTS, load, resolve
 from train.__main__ import STEPS, main
 from train.data.degrade import degrade
@@ -26,7 +25,7 @@ from train.data.prepare import split_by_hash
 from train.data.prints import to_tensor
 from train.measure.evaluate import degraded_photograph, matching_factor
 from train.measure.figures import curves
-from train.measure.metrics import Metrics
+from train.measure.metrics import Metrics, colourfulness
 from train.recipes import RECIPES
 from train.run import Run
 from train.stages.critic import CriticLoss, new_critic, new_eyes, train_critic

@@ -5,14 +5,12 @@ A data set holds them as files in folders, or as Parquet files with a column of 
 """
 
 import re
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow.parquet
 from huggingface_hub import snapshot_download
 
-from colouriser.files import write_atomically
+from colouriser.files import write_bytes
 
 from ..errors import TrainingError
 from ..release.publish import hub_errors
@@ -55,10 +53,6 @@ def dataset_folder(source: str, folder: Path) -> Path:
     return folder
 
 
-def _write(data: bytes, file: BinaryIO) -> None:
-    file.write(data)
-
-
 def _unpack(table: Path, folder: Path) -> None:
     """Write the images of a Parquet file into a folder, named by their paths or else their rows."""
     try:
@@ -75,7 +69,7 @@ def _unpack(table: Path, folder: Path) -> None:
             for value in batch.column(0).to_pylist():
                 if value and (data := value["bytes"]):
                     name = Path(value.get("path") or "image").name
-                    write_atomically(folder / f"{row:06}-{name}", partial(_write, data))
+                    write_bytes(folder / f"{row:06}-{name}", data)
                 row += 1
     except (OSError, ValueError) as error:
         raise TrainingError(f"{table.name} cannot be read ({error}); fetch it again") from error

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from colouriser.errors import reason
-from colouriser.files import write_atomically
+from colouriser.files import write_bytes
 
 from ..errors import TrainingError
 
@@ -111,7 +111,7 @@ def write_photographs(
     writer.writeheader()
     writer.writerows(asdict(row) | {"people": int(row.people)} for row in rows)
     data = text.getvalue().encode("utf-8", "surrogateescape")
-    write_atomically(folder / "photographs.csv", lambda file: file.write(data))
+    write_bytes(folder / "photographs.csv", data)
     return rows
 
 

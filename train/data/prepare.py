@@ -95,7 +95,10 @@ def prepare(
     random.Random(recipe.seed).shuffle(files)
     names = Counter(file.name for file, _ in files)
     stems, splits = Counter[str](), Counter[str]()
-    skipped = [(_shown(error.about), error.translate(error.sentence)) for error in passed.unread]
+    skipped = [
+        (_shown(error.about), str(error).removeprefix(f"{error.about}: "))
+        for error in passed.unread
+    ]
 
     def usable() -> Iterator[tuple[Image.Image, dict[str, object]]]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from colouriser import Colouriser, Hint
-from colouriser.compare import psnr
 from colouriser.hints import WITHIN
 
 from ..data.photographs import spaced
+from .metrics import psnr
 
 POINTS = (0, 1, 10, 50)  # true points, at random places
 RADIUS = 2.0  # pixels of a point, at the size of the metrics

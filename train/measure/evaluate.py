@@ -12,7 +12,7 @@ photograph in its true colours, so that the metrics speak of colour and not of w
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from colouriser import Colouriser, colour
-from colouriser.files import write_atomically
+from colouriser.files import write_bytes
 from colouriser.guide import render_bands
 from colouriser.options import DETAIL
 
@@ -48,17 +48,6 @@ COLUMNS = {  # of the tables for readers: raw metric, and how it is stated
     "colourfulness": "colourfulness of the truth's",
     "stains": "stains",
 }
-
-
-@dataclass(frozen=True)
-class Maker:
-    """What makes a row: a model, and a factor on its chroma."""
-
-    colouriser: Colouriser
-    factor: float = 1.0
-
-    def __call__(self, photographs: Sequence[Image.Image]) -> list[Image.Image]:
-        return colour_all(self.colouriser, photographs, factor=self.factor)
 
 
 def squares(photographs: Photographs, rows: Sequence[Photograph], size: int) -> list[Image.Image]:
@@ -149,10 +138,10 @@ def evaluate(
     for name in sorted(sets or rows):
         own = rows[name]
         log.info("%s: %d photographs", name, len(own))
-        makers = {stage: Maker(colouriser) for stage, colouriser in models.items()}
+        makers = {stage: partial(colour_all, one) for stage, one in models.items()}
         if {"generator", "gan"} <= models.keys():
             factor = _factor(recipe, run, name, models)
-            makers |= {f"generator × {factor:g}": Maker(models["generator"], factor)}
+            makers |= {f"generator × {factor:g}": partial(makers["generator"], factor=factor)}
             makers["gan"] = makers.pop("gan")  # the last row before the truth
         truths = squares(run.photographs, own, recipe.stored_size)
         made = {
@@ -169,7 +158,7 @@ def evaluate(
     path = run.evaluation(f"{split}-model" if model else split)
     write_json(path, result)
     text = "\n\n".join(_text(name, of_set) for name, of_set in result.items()) + "\n"
-    write_atomically(path.with_suffix(".md"), lambda file: file.write(text.encode()))
+    write_bytes(path.with_suffix(".md"), text.encode())
     return path.with_suffix(".md")
 
 
@@ -184,7 +173,7 @@ def _factor(recipe: Recipe, run: Run, name: str, models: dict[str, Colouriser]) 
 def _table(
     recipe: Recipe,
     truths: list[Image.Image],
-    makers: dict[str, Maker],
+    makers: dict[str, partial[list[Image.Image]]],
     made: dict[str, list[Image.Image]],
 ) -> dict[str, Any]:
     """A row of metrics for grey, each model, and what others made; and the truth's own."""

@@ -15,6 +15,7 @@ from ..errors import TrainingError
 from ..recipes import Recipe
 from ..run import Run, read_csv
 from .evaluate import colour_all, colourisers, squares
+from .metrics import psnr
 
 TITLES = ("Greyscale", "Generated", "Truth")
 GAP, HEADER = 8, 36  # pixels
@@ -42,8 +43,7 @@ def figures(recipe: Recipe, run: Run, split: str = "test", set: str | None = Non
     for stage, colouriser in colourisers(run).items():
         outputs = colour_all(colouriser, truths)
         rows = [(t.convert("L"), o, t) for o, t in zip(outputs, truths, strict=True)]
-        errors = [_error(output, truth) for output, truth in zip(outputs, truths, strict=True)]
-        worst = np.argsort(errors)[::-1][:ROWS]
+        worst = np.argsort([psnr(o, t) for o, t in zip(outputs, truths, strict=True)])[:ROWS]
         chosen = {"spaced": spaced(range(len(rows)), ROWS), "failures": [int(i) for i in worst]}
         for kind, indices in chosen.items():
             path = run.figure(f"{split}-{stage}-{kind}.jpg")
@@ -111,9 +111,3 @@ def curves(history: Path, path: Path) -> Path:
         axes.axis("off")
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=80))
     return path
-
-
-def _error(output: Image.Image, truth: Image.Image) -> float:
-    """Mean squared error of two RGB images."""
-    own, true = (np.asarray(image, dtype=np.float32) for image in (output, truth))
-    return float(((own - true) ** 2).mean())

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from colouriser.errors import reason
-from colouriser.files import write_atomically
+from colouriser.files import write_bytes
 
 from ..errors import TrainingError
 
@@ -48,7 +48,7 @@ def save_checkpoint(path: Path, notes: Notes, networks: Networks) -> None:
                 state[f"{name}-optimiser.{index}.{key}"] = torch.as_tensor(value)
     state = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     data = save(state, metadata={"notes": json.dumps(dataclasses.asdict(notes))})
-    write_atomically(path, lambda file: file.write(data))
+    write_bytes(path, data)
 
 
 def load_network(path: Path, name: str, network: nn.Module) -> None:

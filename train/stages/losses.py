@@ -99,7 +99,7 @@ class PaintingLoss:
 
 
 def colourfulness(rgb: Tensor) -> Tensor:
-    """Mean colourfulness of photographs N×3×H×W in [0, 1], as in colouriser/compare.py but for the
+    """Mean colourfulness of photographs N×3×H×W in [0, 1], as in measure/metrics.py but for the
     unit; never quite 0, so that it can be divided by and has a gradient."""
     red, green, blue = rgb.float().unbind(1)
     opponents = torch.stack([red - green, (red + green) / 2 - blue], 1)
