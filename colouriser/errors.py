@@ -25,9 +25,9 @@ class ColouriserError(Exception):
     def __str__(self) -> str:
         return self.translate(self.sentence)
 
-    def translate(self, sentence: str) -> str:
-        """The error in another language's sentence."""
-        text = sentence.format(**self.values)
+    def translate(self, sentence: str, **values: str) -> str:
+        """The error in another language's sentence, with values in its words."""
+        text = sentence.format(**self.values | values)
         return f"{self.about}: {text}" if self.about else text
 
 

@@ -33,7 +33,9 @@ def texts(request: gr.Request | None) -> dict[str, str]:
 
 def translate(error: ColouriserError, request: gr.Request | None) -> str:
     """What an error says in the browser's language."""
-    return error.translate(ERRORS[language(request)].get(error.code, error.sentence))
+    sentence = ERRORS[language(request)].get(error.code, error.sentence)
+    inner = {k: v for k, v in error.values.items() if isinstance(v, ColouriserError)}
+    return error.translate(sentence, **{k: translate(v, request) for k, v in inner.items()})
 
 
 def to_gradio_error(error: ColouriserError, request: gr.Request | None) -> gr.Error:

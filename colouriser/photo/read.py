@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -26,7 +26,16 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from ..errors import PhotoError, reason
 from . import png, tiff
 from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
-from .jpeg import ANEW, MOST_PARTS, START_OF_SCAN, Jpeg, same_luma, segments, whose_luma_stays
+from .jpeg import (
+    ANEW,
+    MOST_PARTS,
+    START_OF_SCAN,
+    UPRIGHT_TO_STORED,
+    Jpeg,
+    same_luma,
+    segments,
+    whose_luma_stays,
+)
 from .kinds import HEAD, other_kind
 from .metadata import Metadata, of_directory, of_image, of_jpeg, orientation, resolution
 from .own import small_picture
@@ -57,23 +66,9 @@ COUNTED = ("HEIF", "AVIF", "WEBP")  # whose heads say how many there are
 MOTION = re.compile(rb"MotionPhoto|MicroVideo|hdrgm:Version|HDRGainMap")  # as XMP tells
 SAMSUNGS_FILM = b"MotionPhoto_Data"
 BEHIND = "what follows the photograph in its file (another picture, a gain map or a film) is left"
-TRANSPOSED = {  # by EXIF orientation
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
+STORED_TO_UPRIGHT = UPRIGHT_TO_STORED | {
     6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}
-UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # the same of arrays
-    2: lambda x: x[:, ::-1],
-    3: lambda x: x[::-1, ::-1],
-    4: lambda x: x[::-1],
-    5: lambda x: x.swapaxes(0, 1),
-    6: lambda x: np.rot90(x, -1),
-    7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
-    8: lambda x: np.rot90(x),
 }
 
 
@@ -326,9 +321,9 @@ def _rare_samples(data: bytes) -> tuple[np.ndarray, Numbers] | None:
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
     """An image of this EXIF orientation, upright."""
-    if orientation not in TRANSPOSED:
+    if orientation not in STORED_TO_UPRIGHT:
         return image
-    upright = image.transpose(TRANSPOSED[orientation])
+    upright = image.transpose(STORED_TO_UPRIGHT[orientation])
     upright.info = dict(image.info)
     return upright
 
@@ -470,23 +465,20 @@ def _of_samples(
     deep, clear, notes = to_deep_luma(samples, numbers)
     for note in notes:
         log.warning("%s: %s", name, note)
-    turn = UPRIGHT.get(turned, lambda x: x)
-    deep = np.ascontiguousarray(turn(deep))
-    alpha = None if clear is None else Image.fromarray(np.ascontiguousarray(turn(clear)))
+    if turned in STORED_TO_UPRIGHT:
+        deep = np.array(_turned(Image.fromarray(deep), turned))
+    alpha = None if clear is None else _turned(Image.fromarray(clear), turned)
     deeper = samples.dtype.itemsize > 1
     has_colours = numbers.family in ("rgb", "cmyk")  # those of Lab are not looked at
-    own = small_picture(_reduced(samples, numbers, turn)) if has_colours else None
+    own = small_picture(_turned(_reduced(samples, numbers), turned)) if has_colours else None
     luma = to_eight_bits(deep)
     return replace(about, luma=luma, alpha=alpha, deep=deep if deeper else None, own=own)
 
 
-def _reduced(
-    samples: np.ndarray, numbers: Numbers, turn: Callable[[np.ndarray], np.ndarray]
-) -> Image.Image:
+def _reduced(samples: np.ndarray, numbers: Numbers) -> Image.Image:
     """Every so many samples in their colours, mode "RGB"; profiles are left."""
     step = max(1, max(samples.shape[:2]) // REDUCED)
-    rgb = np.ascontiguousarray(turn(to_rgb(samples[::step, ::step], numbers)))
-    return Image.fromarray(rgb)
+    return Image.fromarray(to_rgb(samples[::step, ::step], numbers))
 
 
 def inverted(photo: Photo) -> Photo:
