@@ -136,7 +136,7 @@ def api(studio: Studio) -> None:
     colourise_many._mcp_type = "none"  # type: ignore[attr-defined]
 
     def options() -> list[Any]:
-        return [_component(name, setting) for name, setting in OPTIONS.items()]
+        return [component(name, setting) for name, setting in OPTIONS.items()]
 
     def file(several: bool = False) -> gr.File:
         return gr.File(visible=False, file_count="multiple" if several else "single")
@@ -165,7 +165,8 @@ def _with_options(function: Callable) -> Callable:
     return spread(function, lambda name, setting: type(setting.default))
 
 
-def _component(name: str, setting: Setting) -> Any:
+def component(name: str, setting: Setting) -> Any:
+    """What takes an option from a program."""
     kind = {Number: gr.Number, Switch: gr.Checkbox}.get(type(setting), gr.Textbox)
     return kind(setting.default, visible=False, label=name)
 

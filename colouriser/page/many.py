@@ -5,7 +5,7 @@ import html
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
@@ -219,10 +219,10 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
     gallery.select(open_one, coloured, [viewer, tabs], api_visibility="private")
 
 
-def controls() -> list[Any]:
-    """A control for each option that the tab shows, whose values `options_from` takes."""
+def controls(names: Sequence[str] = SHOWN) -> list[Any]:
+    """A control for each of some options, whose values `options_from` takes."""
     made = list[Any]()
-    for name in SHOWN:
+    for name in names:
         match setting := OPTIONS[name]:
             case Number():
                 bounds = (setting.lowest, setting.highest, setting.default)
@@ -236,13 +236,13 @@ def controls() -> list[Any]:
     return made
 
 
-def options_from(values: tuple) -> Options:
+def options_from(values: tuple, names: Sequence[str] = SHOWN) -> Options:
     """The options that the controls' values mean.
 
     Raises:
         SettingError: a value is of the wrong kind or out of range.
     """
-    named = dict(zip(SHOWN, values, strict=True))
+    named = dict(zip(names, values, strict=True))
     for name, value in named.items():
         if isinstance(OPTIONS[name], Number) and type(value) in (int, float):
             named[name] = value / PER_CENT
