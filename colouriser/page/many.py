@@ -95,7 +95,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
         if studio.runs.running >= WAITING:
             raise to_gradio_error(busy(), request)
         name, run = studio.runs.begin()
-        work = partial(copy_context().run, colour_them, run, payloads, values, request)
+        work = partial(copy_context().run, _work, studio, run, payloads, values, request)
         Thread(target=work, daemon=True).start()
         return [gr.update(interactive=False), gr.update(interactive=True), name]
 
@@ -120,58 +120,6 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
             run.told = True
             raise to_gradio_error(run.error, request) from run.error
 
-    def colour_them(run: Run, payloads: Any, values: tuple, request: gr.Request) -> None:
-        try:
-            with studio.runs.turn:
-                colour_all(run, payloads, values, request)
-        except Exception as error:  # nobody else would hear of it
-            if not isinstance(error, ColouriserError):
-                log.exception("many photographs")
-            run.error = explained(error, "")
-            text = html.escape(translate(run.error, request))
-            run.show(f"<p role='alert'><strong>{text}</strong></p>")
-        finally:
-            run.ended = True
-
-    def colour_all(run: Run, payloads: Any, values: tuple, request: gr.Request) -> None:
-        words = texts(request)
-        failures, in_colour = list[str](), list[str]()
-        started, lists = time.monotonic(), ""
-        with workspace() as folder, new_folder() as served:
-            entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
-            results = studio.colour_all(entries, options_from(values), folder)
-            lines = [translate(report, request) for report in passed.reports()]
-            skipped = html_list(words["passed_over"], lines, words)
-            # There are fewer results than entries if the photographs take too long.
-            for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
-                if isinstance(result, ColouriserError):
-                    failures.append(translate(result, request))
-                else:
-                    path, copied = result
-                    with Image.open(path) as image:
-                        small = fit(image.convert("RGB"), THUMBNAIL)
-                    file = show(small, served / f"{path.stem}-{done}")
-                    run.pictures.append((str(file), path.relative_to(folder).as_posix()))
-                    if copied:
-                        in_colour.append(entry.name)
-                    run.entries.append(entry)
-                rest = (time.monotonic() - started) / done * (len(entries) - done)
-                left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
-                text = words["progress"].format(done=done, count=len(entries), left=left)
-                lists = html_list(words["failed"], failures, words) + skipped
-                lists += html_list(words["copied"], in_colour, words)
-                run.show(f"<p>{html.escape(text)}</p>{lists}")
-                if run.stopping or time.monotonic() > run.seen + ABANDONED:
-                    break
-            if not run.pictures:
-                raise none_coloured(failures)
-            packed = served / "colourised.zip"
-            pack(folder, packed)
-        text = words["cancelled" if run.stopping else "finished"]
-        text = text.format(done=len(run.pictures) - len(in_colour), failed=len(failures))
-        run.packed = packed
-        run.show(f"<p>{html.escape(text)} {html.escape(words['open_one'])}</p>{lists}")
-
     def stop(name: Any) -> Any:
         if run := studio.runs.get(name):
             run.stopping = True
@@ -179,23 +127,6 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
 
     def ready(payloads: Any) -> Any:
         return gr.update(interactive=bool(payloads))
-
-    def open_one(entries: list[Entry], event: gr.SelectData, request: gr.Request) -> list[Any]:
-        """Open one of the photographs in the viewer: before and after, and to be corrected."""
-        try:
-            if type(event.index) is not int or not 0 <= event.index < len(entries):
-                raise ColouriserError("foreign", FOREIGN)
-            entry = entries[event.index]
-            file = entry.file
-            if entry.member is not None:
-                with new_folder() as folder:
-                    file = folder / f"{short_stem(entry.name)}{Path(entry.name).suffix[:9]}"
-                    with entry.open() as source, file.open("wb") as target:
-                        shutil.copyfileobj(source, target)
-        except ColouriserError as error:
-            raise to_gradio_error(error, request) from error
-        value = {"path": str(file), "name": entry.name, "opened": time.time()}
-        return [value, gr.Tabs(selected="one")]
 
     outputs = [gallery, progress, archive, coloured, start, cancel]
     start.click(
@@ -217,6 +148,84 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
     cancel.click(stop, token, cancel, queue=False, api_visibility="private")
     files.change(ready, files, start, preprocess=False, queue=False, api_visibility="private")
     gallery.select(open_one, coloured, [viewer, tabs], api_visibility="private")
+
+
+def _work(studio: Studio, run: Run, payloads: Any, values: tuple, request: gr.Request) -> None:
+    """Wait for one's turn, and colour; what goes wrong is shown."""
+    try:
+        if studio.runs.turn.locked():
+            run.show(f"<p>{html.escape(texts(request)['waits'])}</p>")
+        with studio.runs.turn:
+            _colour_all(studio, run, payloads, values, request)
+    except Exception as error:  # nobody else would hear of it
+        if not isinstance(error, ColouriserError):
+            log.exception("many photographs")
+        run.error = explained(error, "")
+        text = html.escape(translate(run.error, request))
+        run.show(f"<p role='alert'><strong>{text}</strong></p>")
+    finally:
+        run.ended = True
+
+
+def _colour_all(
+    studio: Studio, run: Run, payloads: Any, values: tuple, request: gr.Request
+) -> None:
+    """Colour what was uploaded, and pack it."""
+    words = texts(request)
+    failures, in_colour = list[str](), list[str]()
+    started, lists = time.monotonic(), ""
+    with workspace() as folder, new_folder() as served:
+        entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
+        results = studio.colour_all(entries, options_from(values), folder)
+        lines = [translate(report, request) for report in passed.reports()]
+        skipped = html_list(words["passed_over"], lines, words)
+        # There are fewer results than entries if the photographs take too long.
+        for done, (entry, result) in enumerate(zip(entries, results, strict=False), 1):
+            if isinstance(result, ColouriserError):
+                failures.append(translate(result, request))
+            else:
+                path, copied = result
+                with Image.open(path) as image:
+                    small = fit(image.convert("RGB"), THUMBNAIL)
+                file = show(small, served / f"{path.stem}-{done}")
+                run.pictures.append((str(file), path.relative_to(folder).as_posix()))
+                if copied:
+                    in_colour.append(entry.name)
+                run.entries.append(entry)
+            rest = (time.monotonic() - started) / done * (len(entries) - done)
+            left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
+            text = words["progress"].format(done=done, count=len(entries), left=left)
+            lists = html_list(words["failed"], failures, words) + skipped
+            lists += html_list(words["copied"], in_colour, words)
+            run.show(f"<p>{html.escape(text)}</p>{lists}")
+            if run.stopping or time.monotonic() > run.seen + ABANDONED:
+                break
+        if not run.pictures:
+            raise none_coloured(failures)
+        packed = served / "colourised.zip"
+        pack(folder, packed)
+    text = words["cancelled" if run.stopping else "finished"]
+    text = text.format(done=len(run.pictures) - len(in_colour), failed=len(failures))
+    run.packed = packed
+    run.show(f"<p>{html.escape(text)} {html.escape(words['open_one'])}</p>{lists}")
+
+
+def open_one(entries: list[Entry], event: gr.SelectData, request: gr.Request) -> list[Any]:
+    """Open one of the photographs in the viewer: before and after, and to be corrected."""
+    try:
+        if type(event.index) is not int or not 0 <= event.index < len(entries):
+            raise ColouriserError("foreign", FOREIGN)
+        entry = entries[event.index]
+        file = entry.file
+        if entry.member is not None:
+            with new_folder() as folder:
+                file = folder / f"{short_stem(entry.name)}{Path(entry.name).suffix[:9]}"
+                with entry.open() as source, file.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+    except ColouriserError as error:
+        raise to_gradio_error(error, request) from error
+    value = {"path": str(file), "name": entry.name, "opened": time.time()}
+    return [value, gr.Tabs(selected="one")]
 
 
 def controls(names: Sequence[str] = SHOWN) -> list[Any]:

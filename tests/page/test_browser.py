@@ -212,15 +212,21 @@ def test_names_out_of_an_archive_are_text(page: Page, cat: Image.Image, tmp_path
 
 
 def test_what_is_done_stays_when_many_are_cancelled(
-    page: Page, cat: Image.Image, tmp_path: Path
+    page: Page, browser: Browser, url: str, cat: Image.Image, tmp_path: Path
 ) -> None:
     large = cat.resize((3000, 2000))
     for index in range(12):
         large.save(tmp_path / f"photo-{index:02}.png", compress_level=0)
     add_many(page, sorted(tmp_path.iterdir()))
     expect(page.locator("#progress")).to_contain_text("of 12 done", timeout=PATIENCE)
+    other = visit(browser, url)
+    other.get_by_role("tab", name="Many photographs").click()
+    add_many(other, [tmp_path / "photo-00.png"])
+    expect(other.locator("#progress")).to_contain_text("Others are being coloured")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#progress")).to_contain_text("Cancelled:")
+    expect(other.locator("#progress")).to_contain_text("1 coloured", timeout=PATIENCE)
+    other.context.close()
     expect(page.locator("#zip")).to_be_enabled()
     with zipfile.ZipFile(io.BytesIO(download(page, "#zip")[1])) as archive:
         assert 1 <= len(archive.namelist()) < 12
