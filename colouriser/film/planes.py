@@ -25,6 +25,7 @@ MATRICES = {  # weights of red and blue in luma, by FFmpeg's number of a colour 
 HD_LINES = 720  # from which on a film that names no matrix is taken for Rec. 709, as players do
 PLANAR = re.compile(r"yuva?j?(420|422|444)p(\d*)(le)?")
 FULL_RANGE = 2  # FFmpeg's number
+GREYS = {8: "gray", 10: "gray10le", 12: "gray12le", 16: "gray16le"}  # by bits
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def luma_plane(frame: av.VideoFrame, layout: Layout) -> np.ndarray:
             frame = frame.reformat(
                 format=layout.format, dst_colorspace="ITU709", dst_color_range="MPEG"
             )
+        elif name.startswith("gray"):  # or its range would be taken for another
+            frame = frame.reformat(format=GREYS[layout.depth])
         else:
             frame = frame.reformat(format=layout.format)
     return _array(frame.planes[0], layout)
@@ -157,6 +160,38 @@ def coloured_frame(
         np.clip(values, 0, 2 * middle - 1, out=values)
         _array(frame.planes[index], layout)[:] = values  # decimals are cut off
     return frame
+
+
+class Fields:
+    """Gives coloured frames the order of fields of the interlaced ones that they are made from,
+    which PyAV passes on but does not set."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.graph: av.filter.Graph | None = None
+
+    def __call__(self, source: av.VideoFrame, coloured: av.VideoFrame) -> av.VideoFrame:
+        if self.graph is None:
+            self.graph = av.filter.Graph()
+            steps = (
+                self.graph.add_buffer(
+                    width=source.width,
+                    height=source.height,
+                    format=source.format,
+                    time_base=source.time_base,
+                ),
+                self.graph.add("format", self.layout.format),
+                self.graph.add("buffersink"),
+            )
+            self.graph.link_nodes(*steps).configure()
+        self.graph.push(source)
+        carrier = self.graph.pull()
+        assert isinstance(carrier, av.VideoFrame)
+        carrier.make_writable()
+        copy_tags(self.layout, carrier)
+        for own, other in zip(carrier.planes, coloured.planes, strict=True):
+            _array(own, self.layout)[:] = _array(other, self.layout)
+        return carrier
 
 
 def true_chroma(frame: av.VideoFrame, layout: Layout) -> np.ndarray:

@@ -15,8 +15,10 @@ from ..errors import FilmError, reason
 from .planes import Layout, layout_of, luma_plane, small_luma, true_chroma
 
 MAX_PIXELS = 4096 * 2304  # of a frame: 4K, of cinema and of television
+MIN_SIDE = 24  # pixels, of the longer side: motion cannot be told in less
 MAX_RATE = 300  # frames a second; cameras in slow motion give 240
 STILLS = ("image2", "gif", "webp", "apng", "svg", "ico")  # containers of photographs
+UNSPECIFIED = {"colorspace": 2, "color_range": 0, "color_primaries": 2, "color_trc": 2}
 PLAYED_ON = 1.0  # seconds by which a film may end before its declared end
 
 if TYPE_CHECKING:
@@ -64,9 +66,16 @@ class Film:
         Raises:
             FilmError: it cannot be read, holds no film, or is too large.
         """
-        with _open(path) as container:
+        with open_container(path) as container:
             stream = _video(container, path)
             width, height = stream.codec_context.width, stream.codec_context.height
+            if max(width, height) < MIN_SIDE:
+                raise FilmError(
+                    "film_small",
+                    "has {width} × {height} pixels; that is no film",
+                    width=width,
+                    height=height,
+                ).of(path.name)
             if width * height > MAX_PIXELS:
                 raise FilmError(
                     "film_large",
@@ -83,9 +92,13 @@ class Film:
                     rate=float(rate),
                     most=MAX_RATE,
                 ).of(path.name)
+            said = {name: int(getattr(stream.codec_context, name)) for name in UNSPECIFIED}
             picture = next(_pictures(container, stream, path, [0]), None)
             if picture is None:
                 raise FilmError("film_empty", "has no frame that can be decoded").of(path.name)
+            for name, unspecified in UNSPECIFIED.items():  # then the container's own tag counts
+                if getattr(picture, name) == unspecified:
+                    setattr(picture, name, said[name])
             ends = 0.0  # seconds
             if stream.duration and stream.time_base:
                 ends = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
@@ -128,8 +141,8 @@ class Film:
         Raises:
             FilmError: timestamps go backwards, or frames change their size.
         """
-        damaged, last, index = [0], -(1 << 62), 0
-        with _open(self.path) as container:
+        damaged, last, shown, index = [0], -(1 << 62), 0, 0
+        with open_container(self.path) as container:
             stream = container.streams[self.stream]
             assert isinstance(stream, av.VideoStream)
             step = max(1, round(1 / (self.rate * self.time_base)))
@@ -154,7 +167,7 @@ class Film:
                     raise FilmError(
                         "film_size", "changes its size at frame {frame}; cut it there", frame=index
                     ).of(self.path.name)
-                last = pts
+                last, shown = pts, picture.duration or 0
                 yield Frame(index, pts, picture)
                 index += 1
         if report:
@@ -162,7 +175,7 @@ class Film:
                 logger.warning("%s: is interlaced; it is coloured as frames", self.path.name)
             if damaged[0]:
                 logger.warning("%s: %d damaged packets were skipped", self.path.name, damaged[0])
-            missing = self.ends - float(last * self.time_base)
+            missing = self.ends - float((last + shown) * self.time_base)
             if index and missing > PLAYED_ON:
                 logger.warning(
                     "%s: it ends %.1f seconds before its declared end",
@@ -171,9 +184,14 @@ class Film:
                 )
 
 
-def _open(path: Path) -> av.container.InputContainer:
+def open_container(path: Path) -> av.container.InputContainer:
+    """A film's container. A relative name with a colon would be taken for a protocol.
+
+    Raises:
+        FilmError: it cannot be read.
+    """
     try:
-        return av.open(str(path), metadata_errors="replace")
+        return av.open(str(path.absolute()), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise FilmError(
             "film_unreadable", "cannot be read as a film ({reason})", reason=reason(error)

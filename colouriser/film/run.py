@@ -10,6 +10,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from itertools import pairwise
@@ -18,6 +19,7 @@ from typing import Any
 
 import av
 import numpy as np
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from .. import guide
@@ -29,6 +31,7 @@ from .cuts import SIZE, find_cuts
 from .frames import FrameFolder, FrameWriter, coloured_photo
 from .keyframes import KeyFrames, no_frame
 from .planes import (
+    Fields,
     chroma_luma,
     coloured_frame,
     layout_of,
@@ -261,13 +264,57 @@ def colour_film(
         How many scenes there were.
 
     Raises:
-        FilmError: it cannot be read or written, or a key frame does not fit.
+        FilmError: it cannot be read or written, another run is at it, or a key frame does not fit.
         OSError: the disk is full, say.
     """
-    writer = FrameWriter(film, target) if isinstance(film, FrameFolder) else None
     if isinstance(film, Film):
         check_target(film, target, encoding)
     folder = keyframes / "scenes" if keyframes else target.with_name(f".{target.name}.scenes")
+    with _alone(folder, target):
+        count = _colour_film(
+            film, target, folder, colouriser, look, encoding, progress, scenes, keyframes
+        )
+    if not keyframes:
+        shutil.rmtree(folder)
+    return count
+
+
+@contextmanager
+def _alone(folder: Path, target: Path) -> Iterator[None]:
+    """Keep other runs away from a folder of scenes.
+
+    Raises:
+        FilmError: one is at work there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise FilmError(
+            "film_busy", "is being coloured by another run; wait for it, or give another name"
+        ).of(target.name) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+        with suppress(OSError):  # there are scenes in it
+            folder.rmdir()
+
+
+def _colour_film(
+    film: Film | FrameFolder,
+    target: Path,
+    folder: Path,
+    colouriser: Colouriser,
+    look: Look,
+    encoding: Encoding,
+    progress: Progress,
+    scenes: Sequence[int] | None,
+    keyframes: Path | None,
+) -> int:
+    writer = FrameWriter(film, target) if isinstance(film, FrameFolder) else None
     base = _sha([film.identity(), asdict(look), asdict(encoding), _fingerprint(colouriser)])
     times, found = index_of(film, folder, progress)
     scenes = scenes or found
@@ -290,6 +337,7 @@ def colour_film(
         ends = paths[previous].with_suffix(".npy")
         return np.load(ends) if ends.exists() else None
 
+    fields = Fields(film.layout) if isinstance(film, Film) and film.interlaced else None
     frames, done = film.frames(), len(times) - sum(part.end - part.first for part in todo)
     progress("colour", done, len(times))
     coloured_parts = colour_parts(film, todo, colouriser, look, given, before)
@@ -304,6 +352,8 @@ def colour_film(
                 nonlocal done
                 key = coloured.part.key
                 for frame, picture in render(frames, coloured, film, look):
+                    if fields:
+                        picture = fields(frame.picture, picture)
                     done += 1
                     progress("colour", done, len(times))
                     if given and coloured.chroma and frame.index == key:
@@ -326,8 +376,6 @@ def colour_film(
         writer.join(made)
     elif isinstance(film, Film):
         join(film, made, times, target)
-    if not keyframes:
-        shutil.rmtree(folder)
     return parts[-1].scene
 
 

@@ -19,12 +19,14 @@ import av
 from ..errors import FilmError, reason
 from ..files import write_atomically
 from .planes import copy_tags
-from .read import Film
+from .read import Film, open_container
 
 CONTAINERS = {".mkv": "matroska", ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 QUALITY = 18  # x264's constant rate factor: hardly to be told from what was encoded
 PRESET = "faster"  # a third of the time of x264's usual one, and files a tenth larger
 NOTE = "Colour was added by an algorithm (Colouriser)"
+COVERS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}  # by codec
+BLANK = b"\0\0"  # a subtitle of MP4 that says nothing
 OF_CONTAINER = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # and not of a film
 
 logger = logging.getLogger(__name__)
@@ -56,18 +58,27 @@ def check_target(film: Film, target: Path, encoding: Encoding) -> None:
             "cannot be written; give a name that ends with {endings}",
             endings=".mkv" if encoding.lossless else ", ".join(CONTAINERS),
         ).of(target.name)
-    with av.open(str(film.path), metadata_errors="replace") as source:
+    with open_container(film.path) as source:
         for stream in source.streams:
             if stream.index == film.stream or _held(stream, kind):
                 continue
             if stream.type in ("audio", "subtitle"):
+                codec = _codec(stream) or "unknown"
+                if not _held(stream, "matroska"):
+                    raise FilmError(
+                        "film_stream_nowhere",
+                        "{kind} {number} ({codec}) cannot be copied; encode it as FLAC first",
+                        kind=stream.type,
+                        number=stream.index,
+                        codec=codec,
+                    ).of(film.path.name)
                 raise FilmError(
                     "film_stream",
                     "{kind} {number} ({codec}) does not fit into {ending}; give a name that ends "
                     "with .mkv",
                     kind=stream.type,
                     number=stream.index,
-                    codec=_codec(stream) or "unknown",
+                    codec=codec,
                     ending=target.suffix,
                 ).of(film.path.name)
             if _codec(stream) == "bin_data" and source.chapters():
@@ -136,7 +147,7 @@ def join(film: Film, scenes: Sequence[Path], times: Sequence[int], target: Path)
 
     def write(file: BinaryIO) -> None:
         with (
-            av.open(str(film.path), metadata_errors="replace") as source,
+            open_container(film.path) as source,
             av.open(str(scenes[0])) as first,
             av.open(file, "w", format=kind) as out,
         ):
@@ -157,10 +168,17 @@ def join(film: Film, scenes: Sequence[Path], times: Sequence[int], target: Path)
                     mime = stream.mimetype or "application/octet-stream"
                     out.add_attachment(name, mime, stream.data)
                     continue
+                if kind == "matroska" and _is_cover(stream):
+                    ending, mime = COVERS.get(_codec(stream), ("jpg", "image/jpeg"))
+                    out.add_attachment(f"cover.{ending}", mime, _first_packet(film, stream.index))
+                    continue
                 text = _converted(stream, kind)
                 copy = out.add_mux_stream(text) if text else out.add_stream_from_template(stream)
                 copy.time_base = stream.time_base
-                copy.metadata.update(stream.metadata)
+                named = dict(stream.metadata)
+                if "name" in named:  # as MP4 calls a track's title
+                    named.setdefault("title", named.pop("name"))
+                copy.metadata.update(named)
                 copy.disposition = stream.disposition
                 others[stream.index] = copy
             out.metadata.update(
@@ -173,7 +191,7 @@ def join(film: Film, scenes: Sequence[Path], times: Sequence[int], target: Path)
                 out.set_chapters(source.chapters())
             out.start_encoding()
             shown = times if whole else [time - times[0] for time in times]
-            pictures = _pictures(scenes, shown, film, negative=kind != "matroska")
+            pictures = _pictures(scenes, shown, film, whole, negative=kind != "matroska")
             queues = [_timed(((packet, video) for packet in pictures), 0)]
             if others:
                 streams = [source.streams[index] for index in others]
@@ -189,6 +207,7 @@ def join(film: Film, scenes: Sequence[Path], times: Sequence[int], target: Path)
 
     try:
         write_atomically(target, write)
+        _say_lost(film, target)
     except (av.FFmpegError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
             raise OSError(error.errno, error.strerror) from error
@@ -199,8 +218,41 @@ def join(film: Film, scenes: Sequence[Path], times: Sequence[int], target: Path)
         ).of(target.name) from error
 
 
+def _say_lost(film: Film, target: Path) -> None:
+    """Warn of what the film said and its result does not."""
+    with open_container(film.path) as source, open_container(target) as result:
+        kept = {key.lower() for key in result.metadata} | OF_CONTAINER
+        lost = sorted(key for key in source.metadata if key.lower() not in kept)
+    if lost:
+        logger.warning(
+            "%s: its details %s do not fit into %s and are lost",
+            film.path.name,
+            ", ".join(lost),
+            target.suffix,
+        )
+
+
+def _is_cover(stream: av.stream.Stream) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _first_packet(film: Film, index: int) -> bytes:
+    """The data of a stream's first packet; of a cover it is all."""
+    with open_container(film.path) as source:
+        return next((bytes(p) for p in source.demux(source.streams[index]) if p.size), b"")
+
+
+def _last_duration(film: Film, last: int) -> int:
+    """How long the last frame is shown, in the film's time base; 0 if that is not said."""
+    with open_container(film.path) as source:
+        stream = source.streams[film.stream]
+        source.seek(last, stream=stream)
+        found = [p.duration or 0 for p in source.demux(stream) if p.pts == last]
+    return found[0] if found else 0
+
+
 def _pictures(
-    scenes: Sequence[Path], times: Sequence[int], film: Film, negative: bool
+    scenes: Sequence[Path], times: Sequence[int], film: Film, whole: bool, negative: bool
 ) -> Iterator[av.Packet]:
     """The packets of all scenes, with the film's times.
 
@@ -218,11 +270,14 @@ def _pictures(
     step = max(1, round(1 / (film.rate * film.time_base)))
     delay = max(index - rank for index, rank in enumerate(ranks))
     early = [times[0] - (step * (delay - n) if negative else 0) for n in range(delay)]
-    shown, ends = [*early, *times], [*times[1:], times[-1] + step]
+    last = times[-1] + ((whole and _last_duration(film, times[-1])) or step)
+    shown, ends = [*early, *times], [*times[1:], last]
     packets = (packet for scene in scenes for packet in _stored(scene))
     for index, (rank, packet) in enumerate(zip(ranks, packets, strict=True)):
         packet.pts, packet.dts = times[rank], shown[index]
         packet.duration = ends[rank] - times[rank]
+        if negative and index == len(ranks) - 1:
+            packet.duration = last - shown[index] - delay * step  # from which MP4 has the end
         packet.time_base = film.time_base
         yield packet
 
@@ -258,12 +313,12 @@ def _copied(
     packets: Iterable[av.Packet], streams: dict[int, av.stream.Stream], kind: str
 ) -> Iterator[tuple[av.Packet, av.stream.Stream]]:
     """The packets of all that is not the picture."""
-    for packet in packets:
-        if packet.dts is None or not packet.size:
+    for packet in _with_times(packets):
+        data = bytes(packet) if packet.stream.type == "subtitle" else b""
+        if data == BLANK and kind != "matroska":  # MP4's muxer makes its own between subtitles
             continue
         text = _converted(packet.stream, kind)
         if text:
-            data = bytes(packet)
             other = _to_mov_text(data) if text == "mov_text" else _from_mov_text(data)
             copy = av.Packet(other)
             copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
@@ -271,6 +326,29 @@ def _copied(
             yield copy, streams[packet.stream.index]
         else:
             yield packet, streams[packet.stream.index]
+
+
+def _with_times(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
+    """Packets that all say when they are decoded. Matroska does not say it of the first ones of a
+    stream whose frames are shown in another order, nor is it said of a cover."""
+    early = dict[int, list[av.Packet]]()
+    for packet in packets:
+        if not packet.size:
+            continue
+        if packet.dts is not None:
+            held = early.pop(packet.stream.index, [])
+            for before, one in zip(range(len(held), 0, -1), held, strict=True):
+                one.dts = packet.dts - before * (packet.duration or 1)
+                yield one
+            yield packet
+        elif _is_cover(packet.stream):
+            packet.pts = packet.dts = 0
+            yield packet
+        elif packet.pts is not None:
+            early.setdefault(packet.stream.index, []).append(packet)
+    for one in (one for held in early.values() for one in held):
+        one.dts = one.pts
+        yield one
 
 
 def _to_mov_text(data: bytes) -> bytes:
@@ -302,5 +380,12 @@ def _held(stream: av.stream.Stream, kind: str) -> bool:
         return False
     if stream.type == "attachment" or _converted(stream, kind):
         return True
-    with av.open(BytesIO(), "w", format=kind) as probe:
-        return _codec(stream) in probe.supported_codecs
+    if kind == "matroska" and _is_cover(stream):
+        return True
+    try:
+        with av.open(BytesIO(), "w", format=kind) as probe:
+            probe.add_stream_from_template(stream)
+            probe.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True

@@ -1,16 +1,18 @@
 """Films in and out of containers: luma, times, and all that is copied."""
 
+import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from colouriser import FilmError
-from colouriser.film.planes import chroma_luma, coloured_frame, luma_plane, true_chroma
+from colouriser.film.planes import Fields, chroma_luma, coloured_frame, luma_plane, true_chroma
 from colouriser.film.read import Film
 from colouriser.film.write import NOTE, Encoding, check_target, encode, join
 
@@ -223,3 +225,147 @@ def test_too_many_pixels(tmp_path: Path) -> None:
     source = write_film(tmp_path / "8k.mkv", [picture], "mjpeg", "yuvj420p")
     with pytest.raises(FilmError, match="has 7680 × 4320 pixels"):
         Film.open(source)
+
+
+def remux(source: Path, target: Path, change: Callable[[list[av.Packet]], None]) -> Path:
+    """The first stream of a film in another file, its packets changed."""
+    with av.open(str(source)) as film, av.open(str(target), "w") as out:
+        stream = out.add_stream_from_template(film.streams[0])
+        packets = [packet for packet in film.demux(film.streams[0]) if packet.size]
+        change(packets)
+        for packet in packets:
+            packet.stream = stream
+            out.mux_one(packet)
+    return target
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_the_last_frame_is_shown_as_long(tmp_path: Path, ending: str) -> None:
+    plain = write_film(
+        tmp_path / "a.mp4", scene("coffee", FRAMES), options={"bf": "0"}, pixels="yuv420p"
+    )
+
+    def longer(packets: list[av.Packet]) -> None:
+        packets[-1].duration = round(3 / packets[-1].time_base)
+
+    source = remux(plain, tmp_path / "long.mp4", longer)
+    target = tmp_path / f"out.{ending}"
+    rewrite(source, target, Encoding())
+    assert length(target) == pytest.approx(length(source), abs=0.01)
+    rewrite(plain, target, Encoding())
+    assert length(target) == pytest.approx(length(plain), abs=0.01)
+
+
+def length(path: Path) -> float:
+    """Seconds."""
+    with av.open(str(path)) as container:
+        return (container.duration or 0) / av.time_base
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_covers_are_kept(tmp_path: Path, ending: str) -> None:
+    film, cover = write_film(tmp_path / "a.mp4", scene("coffee", FRAMES)), io.BytesIO()
+    Image.fromarray(scene("rocket", 1)[0]).save(cover, "JPEG")
+    source = tmp_path / "with-cover.mp4"
+    with av.open(str(film)) as plain, av.open(str(source), "w") as out:
+        copy = out.add_stream_from_template(plain.streams.video[0])
+        picture = out.add_stream("mjpeg", 1)
+        picture.height, picture.width, picture.pix_fmt = (
+            *scene("rocket", 1)[0].shape[:2],
+            "yuvj420p",
+        )
+        picture.disposition = av.stream.Disposition.attached_pic
+        packet = av.Packet(cover.getvalue())
+        packet.pts = packet.dts = 0
+        packet.stream = picture
+        out.mux_one(packet)
+        for packet in plain.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                out.mux_one(packet)
+    target = tmp_path / f"out.{ending}"
+    rewrite(source, target, Encoding())
+    with av.open(str(target)) as container:
+        pictures = [s for s in container.streams.video if s.disposition]
+        covers = [s for s in pictures if s.disposition & av.stream.Disposition.attached_pic]
+        assert [bytes(p) for p in container.demux(covers) if p.size] == [cover.getvalue()]
+
+
+def test_another_video_of_reordered_frames_is_copied(tmp_path: Path) -> None:
+    one, other = (write_film(tmp_path / f"{n}.mp4", scene(n, FRAMES)) for n in ("coffee", "rocket"))
+    source, target = tmp_path / "two.mkv", tmp_path / "out.mkv"
+    with av.open(str(one)) as a, av.open(str(other)) as b, av.open(str(source), "w") as out:
+        copies = [out.add_stream_from_template(film.streams.video[0]) for film in (a, b)]
+        for film, copy in zip((a, b), copies, strict=True):
+            for packet in film.demux(video=0):
+                if packet.size:
+                    packet.stream = copy
+                    out.mux_one(packet)
+    rewrite(source, target, Encoding())
+    with av.open(str(target)) as container:
+        assert len(list(container.decode(container.streams.video[1]))) == FRAMES
+
+
+def test_sound_that_no_container_takes_is_said_before(tmp_path: Path) -> None:
+    source = write_film(tmp_path / "a.mp4", scene("coffee", 3), sound="libopus")
+    with pytest.raises(FilmError, match=r"audio 1 \(opus\) does not fit into \.mov.*\.mkv"):
+        check_target(Film.open(source), tmp_path / "out.mov", Encoding())
+    source = write_film(tmp_path / "a.mov", scene("coffee", 3), sound="adpcm_ima_qt")
+    with pytest.raises(FilmError, match=r"audio 1 \(adpcm_ima_qt\) cannot be copied"):
+        check_target(Film.open(source), tmp_path / "out.mkv", Encoding())
+
+
+@pytest.mark.parametrize("pixels", ["gray10le", "gray12le", "gray16le"])
+def test_deep_grey_keeps_its_range(tmp_path: Path, pixels: str) -> None:
+    film = Film.open(write_film(tmp_path / "a.mkv", scene("coffee", 3), "ffv1", pixels))
+    frame = next(film.frames())
+    bits = frame.picture.format.components[0].bits
+    plane = luma_plane(frame.picture, film.layout)
+    stored = np.frombuffer(memoryview(frame.picture.planes[0]), "<u2")
+    stored = stored.reshape(frame.picture.height, -1)[:, : frame.picture.width]
+    assert np.abs(plane.astype(int) - (stored >> (bits - film.layout.depth))).max() <= 1
+
+
+def test_small_frames_are_no_film(tmp_path: Path) -> None:
+    pictures = [picture[:16, :16] for picture in scene("coffee", 3)]
+    with pytest.raises(FilmError, match="16 × 16 pixels"):
+        Film.open(write_film(tmp_path / "a.mkv", pictures, "ffv1"))
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_fields_stay_in_their_order(tmp_path: Path, order: str) -> None:
+    film = Film.open(write_film(tmp_path / "a.mkv", scene("coffee", 3), "ffv1"))
+    kinds = {"tff": "TOPFIRST", "bff": "BOTTOMFIRST"}
+    fields = Fields(film.layout)
+    for source in through(film, "setfield", order):
+        plane = luma_plane(source, film.layout)
+        luma, chroma = chroma_luma(plane, film.layout), true_chroma(source, film.layout)
+        made = coloured_frame(plane, chroma, luma, film.layout)
+        given = fields(source, made)
+        np.testing.assert_array_equal(luma_plane(given, film.layout), plane)
+        (kept,) = through(film, "select", f"eq(interlace_type,{kinds[order]})", [given])
+        assert kept.interlaced_frame
+
+
+def through(
+    film: Film, name: str, argument: str, frames: list[av.VideoFrame] | None = None
+) -> list[av.VideoFrame]:
+    """What a filter gives of frames, or of a film's."""
+    graph = av.filter.Graph()
+    buffer = graph.add_buffer(
+        width=film.layout.width,
+        height=film.layout.height,
+        format=av.VideoFormat(film.layout.format),
+        time_base=film.time_base,
+    )
+    graph.link_nodes(buffer, graph.add(name, argument), graph.add("buffersink")).configure()
+    given, found = frames or [frame.picture for frame in film.frames()], list[av.VideoFrame]()
+    for frame in given:
+        graph.push(frame)
+        try:
+            pulled = graph.pull()
+        except (av.BlockingIOError, EOFError):
+            continue
+        assert isinstance(pulled, av.VideoFrame)
+        found.append(pulled)
+    return found

@@ -221,6 +221,22 @@ def test_what_is_in_colour_is_kept(tmp_path: Path) -> None:
         assert np.quantile(abs(difference), 0.99) <= 1
 
 
+def test_two_runs_do_not_write_to_one_place(
+    two_scenes: Path, colouriser: Colouriser, tmp_path: Path
+) -> None:
+    film, target = Film.open(two_scenes), tmp_path / "out.mkv"
+
+    def another(*_: object) -> None:
+        with pytest.raises(FilmError, match="by another run"):
+            colour_film(film, target, colouriser)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        colour_film(film, target, colouriser, progress=another)
+    colour_film(film, target, colouriser)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+
+
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("no film")
     one = write_film(tmp_path / "one.mkv", scene("coffee", 1), "ffv1")
