@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections import Counter
@@ -139,7 +140,7 @@ def colour(
             more = tuple(missing), entry.sidecars
             todo.append(Job(entry.source, entry.name, options, wishes, target, *more))
     for line in [*passed.lines(), *(f"error: {problem}" for problem in problems)]:
-        typer.echo(line, err=True)
+        typer.echo(_line(line), err=True)
     counts = Counter({"coloured": 0, "already in colour": 0, "skipped": skipped})
     counts["failed"] = len(problems)
     hidden = None if len(todo) > 1 else True  # None: shown on terminals
@@ -147,9 +148,9 @@ def colour(
     try:
         for outcome in _outcomes(todo, model, jobs, device):
             for warning in outcome.warnings:
-                tqdm.write(f"warning: {warning}", file=sys.stderr)
+                tqdm.write(_line(f"warning: {warning}"), file=sys.stderr)
             if outcome.error:
-                tqdm.write(f"error: {outcome.error}", file=sys.stderr)
+                tqdm.write(_line(f"error: {outcome.error}"), file=sys.stderr)
             result = "already in colour" if outcome.in_colour else "coloured"
             counts["failed" if outcome.error else result] += 1
             bar.update()
@@ -162,6 +163,11 @@ def colour(
         raise _stopped() from None
     _say_counts(counts)
     raise typer.Exit(1 if counts["failed"] else 0)
+
+
+def _line(text: str) -> str:
+    """A text with names from outside, which could steer a terminal, as one line."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "�", text)
 
 
 def _wishes(hints: Path | None, reference: Path | None, strength: float) -> Wishes:
@@ -263,7 +269,7 @@ def archive(
     team = Workers(workers, cpus, gpus, address)
 
     def failed(line: str) -> None:
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(_line(line), file=sys.stderr)
 
     try:
         summary = archive(source, target, options, team, model, overwrite, failed)

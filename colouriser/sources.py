@@ -62,6 +62,8 @@ class Entry:
         """When it was last written, nanoseconds since 1970."""
         if self.member is None:
             return self.file.stat().st_mtime_ns
+        if 0 in self.member.date_time[1:3]:  # no month, no day: no time was known
+            return None
         try:
             return int(time.mktime((*self.member.date_time, 0, 0, -1))) * 10**9
         except (OverflowError, ValueError):

@@ -259,6 +259,8 @@ def _copy(opened: Opened, name: str) -> bytes | memoryview:
         with job.source.open() as file:
             return file.read()
     photo = replace(opened.photo, jpeg=None, deep=None)
+    if opened.photo.deep is not None:
+        log.warning("%s: brought down to 8 bits", job.name)
     picture = from_source(read_picture, job)
     return encode(picture, name, photo, job.options.keep_position, note=False)
 

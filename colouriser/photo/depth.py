@@ -154,12 +154,13 @@ def _whole(white: float) -> bool:
 
 
 def _float_range(samples: np.ndarray, numbers: Numbers) -> tuple[float, float, list[str]]:
-    if numbers.white and numbers.white > 0:
-        return 0, numbers.white, []
     flat = samples.reshape(-1)
     flat = flat[:: max(1, flat.size // SAMPLED)].astype(np.float64)
     flat = flat[np.isfinite(flat) & (flat > 0)]
     bright = float(np.percentile(flat, BRIGHT)) if flat.size else 0.0
+    tagged = numbers.white or 0
+    if tagged == 1 or (tagged and _whole(tagged) and bright > HIGHLIGHTS):
+        return 0, tagged, []
     white = next((w for w in FLOAT_WHITES if bright <= w * HIGHLIGHTS), FLOAT_WHITES[-1])
     notes = [] if white == 1 else [f"stores floats; white was taken to be {white}"]
     return 0, white, notes

@@ -8,8 +8,9 @@ import logging
 import re
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 
-from .ifd import Directory, Entry, Tiff
+from .ifd import LETTERS, Directory, Entry, Tiff
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,13 @@ def edited(block: bytes, name: str, position: bool, orientation: int, srgb: bool
             _blank_position(data, tiff, sub)
             continue
         damaged += sub.damaged
-        _set_short(data, tiff, sub, COLOUR_SPACE, 1 if srgb else None)
-        _cut(data, tiff, sub, {WIDTH, HEIGHT} if turned else set(), sub.following)
-    _set_short(data, tiff, main, ORIENTATION, orientation)
+        _set_number(data, tiff, sub, COLOUR_SPACE, 1 if srgb else None)
+        if GPS in sub.entries and not position:  # an odd place for it
+            with suppress(ValueError):
+                _blank_position(data, tiff, tiff.directory(tiff.value(sub, GPS)))
+        out = ({WIDTH, HEIGHT} if turned else set()) | (set() if position else {GPS})
+        _cut(data, tiff, sub, out, sub.following)
+    _set_number(data, tiff, main, ORIENTATION, orientation)
     _cut(data, tiff, main, gone, 0)
     _drop_thumbnail(data, tiff, main.following)
     if damaged:
@@ -72,12 +77,13 @@ def edited(block: bytes, name: str, position: bool, orientation: int, srgb: bool
     return bytes(data)
 
 
-def _set_short(
+def _set_number(
     data: bytearray, tiff: Tiff, directory: Directory, tag: int, value: int | None
 ) -> None:
     entry = directory.entries.get(tag)
-    if value is not None and entry and entry.kind == 3 and entry.count == 1:
-        struct.pack_into(f"{tiff.end}H", data, entry.start, value)
+    letter = LETTERS.get(entry.kind) if entry and entry.count == 1 else None
+    if value is not None and entry and letter and letter in "BHI":  # some write it in four bytes
+        struct.pack_into(f"{tiff.end}{letter}", data, entry.start, value)
 
 
 def _cut(data: bytearray, tiff: Tiff, directory: Directory, gone: set[int], following: int) -> None:
@@ -108,7 +114,7 @@ def _blank_position(data: bytearray, tiff: Tiff, gps: Directory) -> None:
             repeated += [struct.pack("<d", sign), struct.pack(">d", sign)]
         for found in re.finditer(rb"\d{1,3}\.\d{3,}", bytes(data)):
             if abs(float(found[0][:20]) - degrees) < 0.001:
-                data[found.start() : found.end()] = bytes(len(found[0]))
+                data[found.start() : found.end()] = b" " * len(found[0])  # it may be of a caption
     for value in repeated:
         start = data.find(value)
         while start >= 0:
@@ -148,7 +154,7 @@ def from_tiff(tiff: Tiff, main: Directory, name: str, without: frozenset[int] = 
                 damaged.append(pointer)
                 continue
             damaged += sub.damaged
-            subs[pointer] = _values(tiff, sub, without | {INTEROPERABILITY})
+            subs[pointer] = _values(tiff, sub, without | {INTEROPERABILITY, GPS})
     if damaged:
         tags = ", ".join(str(tag) for tag in sorted(damaged))
         log.warning("%s: dropped damaged tags (%s)", name, tags)

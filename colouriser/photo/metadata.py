@@ -31,6 +31,11 @@ MAX_SEGMENT = 65_533  # bytes of a JPEG's, without its length
 MAX_PARTS = 2_000  # segments that are looked at
 PNG_XMP = b"XML:com.adobe.xmp"
 IPTC_RESOURCE = 0x0404
+JPEG_2000_BOXES = (  # of EXIF, XMP and IPTC
+    "4a706754696666457869662d3e4a5032",
+    "be7acfcb97a942e89c71999491e3afac",
+    "33c7a4d2b81d4723a0baf1a3e097ad38",
+)
 # Of Photoshop's resources: thumbnails, profile, and EXIF and XMP once more.
 UNTRUE_RESOURCES = (0x0409, 0x040C, 0x040F, 0x0422, 0x0423, 0x0424)
 LEFT = "%s: its %s stay behind, since %s holds none"
@@ -63,13 +68,30 @@ def of_image(image: Image.Image, data: bytes, name: str) -> Metadata:
         return replace(_of_png(data, name), profiled=profiled)
     block, packet, said = (image.info.get(key, b"") for key in ("exif", "xmp", "comment"))
     comment = said.encode() if isinstance(said, str) else said
+    comments = (comment,) if isinstance(comment, bytes) and comment else ()
+    if image.format == "JPEG2000":
+        return replace(_of_jpeg_2000(data), comments=comments, profiled=profiled)
     block = block if isinstance(block, bytes) else b""
-    return Metadata(
-        block.removeprefix(EXIF_START),
-        packet if isinstance(packet, bytes) else b"",
-        comments=(comment,) if isinstance(comment, bytes) and comment else (),
-        profiled=profiled,
-    )
+    packet = packet if isinstance(packet, bytes) else b""
+    return Metadata(block.removeprefix(EXIF_START), packet, comments=comments, profiled=profiled)
+
+
+def _of_jpeg_2000(data: bytes) -> Metadata:
+    """What a JPEG 2000 says, in boxes of its own that have a number for a name."""
+    found, place = dict[bytes, bytes](), 0
+    while place + 8 <= len(data) and len(found) < MAX_PARTS:
+        size, kind = struct.unpack(">I4s", data[place : place + 8])
+        head = 16 if size == 1 else 8
+        size = int.from_bytes(data[place + 8 : place + 16], "big") if size == 1 else size
+        end = place + size if size else len(data)
+        if end < place + head:
+            break
+        if kind == b"uuid":
+            content = data[place + head : end]
+            found.setdefault(content[:16], content[16:])
+        place = end
+    block, packet, iptc = (found.get(bytes.fromhex(name), b"") for name in JPEG_2000_BOXES)
+    return Metadata(block.removeprefix(EXIF_START), packet, iptc)
 
 
 def of_directory(tiff: Tiff, page: Directory, name: str) -> Metadata:
@@ -160,7 +182,8 @@ def _resources(photoshop: bytes, name: str) -> tuple[bytes, bytes]:
 
 
 def _of_png(data: bytes, name: str) -> Metadata:
-    block, packet, iptc, texts = b"", b"", b"", list[tuple[bytes, bytes]]()
+    block, packet, iptc, resources = b"", b"", b"", b""
+    texts = list[tuple[bytes, bytes]]()
     for chunk, content in png.chunks(data):
         if chunk == b"eXIf":
             block = content.removeprefix(EXIF_START)
@@ -168,15 +191,16 @@ def _of_png(data: bytes, name: str) -> Metadata:
             continue
         key, _, value = content.partition(b"\0")
         try:
-            if key == PNG_XMP and chunk == b"iTXt":
-                packed = value[:1] == b"\1"
-                value = value[2:].split(b"\0", 2)[2]
+            if key == PNG_XMP:
+                packed = chunk == b"zTXt" or (chunk == b"iTXt" and value[:1] == b"\1")
+                if chunk != b"tEXt":
+                    value = value[1:] if chunk == b"zTXt" else value[2:].split(b"\0", 2)[2]
                 packet = _unpacked(value) if packed else value
             elif key.startswith(b"Raw profile type "):  # of ImageMagick
                 kind, raw = key[17:].lower(), _raw_profile(value, chunk == b"zTXt")
-                if kind == b"iptc":
-                    _, found = _resources(raw, name) if raw.startswith(b"8BIM") else (b"", raw)
-                    iptc = iptc or found
+                if kind in (b"iptc", b"8bim"):
+                    other, found = _resources(raw, name) if raw.startswith(b"8BIM") else (b"", raw)
+                    resources, iptc = resources or other, iptc or found
                 elif kind == b"xmp" or raw.startswith(XMP_START):
                     packet = packet or raw.removeprefix(XMP_START)
                 elif kind in (b"exif", b"app1"):
@@ -185,7 +209,7 @@ def _of_png(data: bytes, name: str) -> Metadata:
                 texts.append((chunk, content))
         except (ValueError, IndexError, zlib.error) as error:
             log.warning("%s: a damaged text is dropped (%s)", name, reason(error))
-    return Metadata(block, packet, iptc, texts=tuple(texts))
+    return Metadata(block, packet, iptc, resources, texts=tuple(texts))
 
 
 def _unpacked(value: bytes) -> bytes:
@@ -262,11 +286,14 @@ def _is_position(content: bytes) -> bool:
 
 
 def _say_left(metadata: Metadata, name: str, file_format: str) -> None:
+    said = (metadata.comments, metadata.texts)
     if metadata.iptc and file_format == "WEBP":
         log.warning(LEFT, name, "IPTC captions", file_format)
-    if (metadata.comments or metadata.texts) and file_format in ("WEBP", "TIFF"):
+    if metadata.resources and file_format == "WEBP":
+        log.warning(LEFT, name, "details of Photoshop", file_format)
+    if any(said) and file_format in ("WEBP", "TIFF"):
         log.warning(LEFT, name, "comments", file_format)
-    if file_format == "BMP" and any((metadata.exif, metadata.xmp, metadata.iptc, metadata.texts)):
+    if file_format == "BMP" and any((metadata.exif, metadata.xmp, metadata.iptc, *said)):
         log.warning(LEFT, name, "details", file_format)
 
 
@@ -349,8 +376,8 @@ def into_png(data: bytes | memoryview, found: Kept, dpi: tuple[float, float] | N
         more.append((b"eXIf", found.exif))
     if found.xmp:
         more.append((b"iTXt", PNG_XMP + bytes(5) + found.xmp))
-    if found.iptc:
-        block = _iptc_resource(found.iptc).hex()
+    if found.iptc or found.resources:
+        block = (found.resources + (_iptc_resource(found.iptc) if found.iptc else b"")).hex()
         lines = "\n".join(block[i : i + 72] for i in range(0, len(block), 72))
         text = f"\niptc\n{len(block) // 2:8}\n{lines}\n".encode()
         more.append((b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(text)))

@@ -11,6 +11,7 @@ from .depth import Numbers
 START = b"\x89PNG\r\n\x1a\n"
 LEVEL = 2  # of zlib, as for 8 bits
 ROWS = 1 << 22  # pixels that are packed at a time
+LINEAR = b"\x08"  # of ITU-T H.273's kinds of transfer
 USUAL_GAMMA, NEAR = 0.45455, 0.02  # of sRGB, whose own curve is meant by it
 MAX_CHUNKS = 10_000  # that are looked at; programs write a few
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by type of colour, but for palettes
@@ -55,8 +56,11 @@ def numbers(data: bytes) -> tuple[Numbers, int, bool]:
     head = found.get(b"IHDR", b"")
     bits, kind = (head[8], head[9]) if len(head) >= 10 else (8, 2)
     gamma = int.from_bytes(found.get(b"gAMA", b"")[:4], "big") / 100_000
+    transfer = found.get(b"cICP", b"\0\0")[1:2]
     stated = {b"iCCP", b"sRGB", b"cICP"} & found.keys()  # which gAMA is only a stand-in for
-    if stated or abs(gamma - USUAL_GAMMA) < NEAR or not 0.1 <= gamma <= 10:
+    if transfer == LINEAR:
+        gamma = 1.0
+    elif stated or abs(gamma - USUAL_GAMMA) < NEAR or not 0.1 <= gamma <= 10:
         gamma = 0.0
     significant = found.get(b"sBIT", b"")[: 3 if kind & 2 else 1]
     few = max(significant, default=0)

@@ -28,6 +28,7 @@ from . import png, tiff
 from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
 from .jpeg import (
     ANEW,
+    END,
     MOST_PARTS,
     START_OF_SCAN,
     UPRIGHT_TO_STORED,
@@ -271,7 +272,13 @@ def _read(file: BinaryIO, name: str) -> Photo:
         if jpeg and not profile:
             own = None if jpeg.grey else _eighth(data, turned)
             image.draft("L", None)  # its chroma would be decoded for nothing
+        if page:
+            image.info.pop("xmp", None)  # in which Pillow would look for how it is turned
+        if image.format == "AVIF" and _is_deep_avif(_all(file)):
+            log.warning("%s: has more than 8 bits, and is brought down to them", name)
         image.load()
+        if page and image.mode == "P" and (colours := page.old_palette()):
+            image.putpalette(colours)
         # Of a TIFF Pillow's own loading turns the pixels.
         stored = _turned(image, 1 if image.format == "TIFF" else turned)
         upright = _to_srgb(stored, name)
@@ -310,6 +317,8 @@ def _rare_samples(data: bytes) -> tuple[np.ndarray, Numbers] | None:
     start = next((start for marker, start, _ in parts if marker in RARE_FRAMES), len(data))
     if start + 9 > len(data):
         return None
+    if data.rfind(END) < start:  # its decoder makes the rest grey
+        raise _damaged(ValueError("its end is missing"))
     bits, height, width = struct.unpack(">BHH", data[start + 4 : start + 9])
     _check_size((width, height))
     _check_scans(data)
@@ -338,6 +347,8 @@ def _page(file: BinaryIO, name: str) -> tuple[tiff.Page | None, BinaryIO]:
         file.seek(0)
         return None, file
     _check_size(page.size)
+    if not page.is_written():
+        raise _damaged(ValueError("parts of it were never written"))
     if page.count > 1:
         count = f"{page.count} or more" if page.count >= tiff.MAX_PAGES else page.count
         log.warning("%s: %s", name, PAGES.format(count=count))
@@ -412,11 +423,12 @@ def _deep_samples(
         return samples, Numbers(family, bits, alpha=alpha, profile=profile)
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
         bits = image.info["bit_depth"]
-        samples = np.asarray(
-            pillow_heif.open_heif(io.BytesIO(_all(file)), convert_hdr_to_8bit=False)
+        samples = _with_channels(
+            np.asarray(pillow_heif.open_heif(io.BytesIO(_all(file)), convert_hdr_to_8bit=False))
         )
-        alpha = 3 if samples.shape[2] == 4 else None
-        return samples >> (16 - bits), Numbers("rgb", bits, alpha=alpha, profile=profile)
+        family = "rgb" if samples.shape[2] >= 3 else "grey"
+        alpha = {2: 1, 4: 3}.get(samples.shape[2])
+        return samples >> (16 - bits), Numbers(family, bits, alpha=alpha, profile=profile)
     if image.format == "PPM":
         if found := NETPBM.match(data):
             kind, width, height, largest = (int(group) for group in found.groups())
@@ -447,6 +459,12 @@ def _eight_bits(image: Image.Image, numbers: Numbers) -> tuple[np.ndarray, Numbe
 def _bits_of_jpeg_2000(data: bytes) -> int:
     start = data.find(b"\xff\x4f\xff\x51")
     return (data[start + 42] & 0x7F) + 1 if 0 <= start < len(data) - 42 else 8
+
+
+def _is_deep_avif(data: bytes) -> bool:
+    """Whether an AVIF has 10 or 12 bits, by its decoder's settings (AV1 in ISOBMFF, 2.3)."""
+    place = data.find(b"av1C") + 4
+    return 4 <= place < len(data) - 4 and bool(data[place + 2] & 0x40)
 
 
 def _all(file: BinaryIO) -> bytes:

@@ -27,7 +27,9 @@ SUB_IFDS, SUBFILE, OLD_SUBFILE, DNG_VERSION, CFA_PATTERN, PROFILE = (
 )
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 256, 257, 258, 259, 262, 277, 284
 EXTRA, FORMAT, LARGEST, SMALLEST_LARGEST = 338, 339, 281, 341
+STRIPS, TILES, COLOUR_MAP, TYPE_JPEG = 273, 324, 320, 7
 REDUCED, MASK, OLD_REDUCED = 1, 4, 2
+YCBCR = 6
 RAW_PHOTOMETRICS = (32803, 34892)  # a mosaic of colours, or its linear light
 FAMILIES = {0: "grey", 1: "grey", 2: "rgb", 5: "cmyk", 6: "rgb", 8: "lab", 9: "lab"}
 CHANNELS = {"grey": 1, "rgb": 3, "cmyk": 4, "lab": 3}
@@ -50,6 +52,19 @@ class Page:
     def size(self) -> tuple[int, int]:
         """Width and height, as stored."""
         return _size(self.tiff, self.directory)
+
+    def is_written(self) -> bool:
+        """Whether all its strips or tiles have a place: not those of a scan that broke off."""
+        places = (self.tiff.values(self.directory, tag) for tag in (STRIPS, TILES))
+        return all(place for tag in places for place in tag)
+
+    def old_palette(self) -> bytes:
+        """Its colours, if they count to 255 as old writers have it, and not to 65535: red, green,
+        blue of each; empty otherwise."""
+        colours = np.array(self.tiff.values(self.directory, COLOUR_MAP))
+        if len(colours) % 3 or not 0 < colours.max(initial=0) <= 255:
+            return b""
+        return colours.astype(np.uint8).reshape(3, -1).T.tobytes()
 
 
 def find_page(file: BinaryIO) -> Page:
@@ -138,6 +153,11 @@ def samples(page: Page) -> tuple[np.ndarray, Numbers]:
     photometric = tiff.value(directory, PHOTOMETRIC, 1)
     family = FAMILIES.get(photometric, "")
     bits = tiff.values(directory, BITS) or (1,)
+    if photometric == YCBCR and tiff.value(directory, COMPRESSION, 1) != TYPE_JPEG:
+        family = ""
+    whole = not {*(tiff.values(directory, FORMAT) or (1,))} - {1, 2}
+    if whole and bits[0] > 16 and bits[0] not in (32, 64):
+        family = ""
     if not family or len({*bits}) != 1 or tiff.value(directory, 32997, 1) > 1:
         raise PhotoError(
             "odd_samples", "stores its samples in an odd way; save it as a TIFF of 16 bits"

@@ -142,6 +142,8 @@ def _encode(
     if photo.alpha and file_format in KEEPS_ALPHA:
         colour = colour.copy()
         colour.putalpha(photo.alpha)
+    elif photo.alpha and photo.alpha.getextrema() != (255, 255):
+        log.warning("%s: its transparency is left, since %s holds none", name, file_format)
     deep = None
     if photo.deep is not None and colour.size == photo.luma.size:
         if file_format in KEEPS_DEPTH:

@@ -1,0 +1,169 @@
+"""Kinds of files that an archivist tried: each once read wrongly, or lost something, silently."""
+
+import io
+import logging
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import ExifTags, Image
+
+from colouriser import PhotoError, photo
+from colouriser.photo import png
+
+from .files import SIXTEEN, ramp, read_luma, whole, write
+
+
+def block(kind: int, value: bytes) -> bytes:
+    """EXIF with an orientation as a number of this type."""
+    entry = struct.pack("<HHI", ExifTags.Base.Orientation, kind, 1) + value.ljust(4, b"\0")
+    return b"II*\0\x08\0\0\0\x01\0" + entry + bytes(4)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_an_orientation_in_four_bytes_is_applied_once(
+    suffix: str, cat: Image.Image, tmp_path: Path
+) -> None:
+    source, out = tmp_path / f"a{suffix}", tmp_path / f"out{suffix}"
+    cat.save(source, exif=b"Exif\0\0" + block(4, struct.pack("<I", 6)))
+    read = photo.read(source)
+    assert read.luma.size == cat.size[::-1]
+    write(read.luma.convert("RGB"), out, read)
+    with Image.open(out) as image:
+        assert image.getexif()[ExifTags.Base.Orientation] == 1
+
+
+def test_a_position_in_an_odd_place_goes(cat: Image.Image, tmp_path: Path) -> None:
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22'
+    packet += b'-rdf-syntax-ns#"><rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" '
+    packet += b'exif:GPSLatitude="52,31.2N"/></rdf:RDF></x:xmpmeta>'
+    buffer = io.BytesIO()
+    cat.save(buffer, "PNG")
+    text = (b"tEXt", b"XML:com.adobe.xmp\0" + packet)
+    (tmp_path / "a.png").write_bytes(png.with_chunks(buffer.getvalue(), [text]))
+    write(cat, tmp_path / "out.png", photo.read(tmp_path / "a.png"))
+    assert b"GPSLatitude" not in (tmp_path / "out.png").read_bytes()
+
+
+def test_a_palette_that_counts_to_255(tmp_path: Path) -> None:
+    values = np.arange(160, dtype=np.uint8)[None].repeat(40, 0)
+    grey = np.arange(256, dtype=np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, photometric="palette", colormap=np.stack([grey] * 3)
+    )
+    assert np.abs(read_luma(tmp_path / "a.tif") - values).max() <= 1
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_strips_that_were_never_written_are_damage(depth: type, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.full((64, 64), 99, depth), rowsperstrip=16, photometric="minisblack")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        places = file.pages.first.tags[273]
+        places.overwrite([*places.value[:2], 0, 0])
+    with pytest.raises(PhotoError, match="never written"):
+        photo.read(path)
+
+
+def test_linear_light_by_its_code(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16), (128, 128, 128)).save(buffer, "PNG")
+    (tmp_path / "a.png").write_bytes(
+        png.with_chunks(buffer.getvalue(), [(b"cICP", bytes([1, 8, 0, 1]))])
+    )
+    assert abs(read_luma(tmp_path / "a.png") - 188).max() <= 1
+
+
+@pytest.mark.parametrize(("largest", "white"), [(255, 1.0), (65535, 1.0), (213, 255.0)])
+def test_floats_are_believed_more_than_their_tag(
+    largest: int, white: float, tmp_path: Path
+) -> None:
+    values = ramp(213 if largest == 213 else 1.0).astype(np.float32)
+    extra = [(281, "H", 1, largest, True)]
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack", extratags=extra)
+    expected = values / white * 255
+    assert np.abs(read_luma(tmp_path / "a.tif") - expected).max() <= 1.5
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
+def test_transparency_that_is_left_is_said(
+    suffix: str, cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clear = cat.copy()
+    clear.putalpha(90)
+    clear.save(tmp_path / "a.png")
+    with caplog.at_level(logging.WARNING):
+        photo.encode(cat, f"out{suffix}", photo.read(tmp_path / "a.png"))
+    assert "its transparency is left" in caplog.text
+
+
+def test_captions_in_boxes_of_jpeg_2000(cat: Image.Image, tmp_path: Path) -> None:
+    buffer, text = io.BytesIO(), "Großmutter".encode()
+    cat.save(buffer, "JPEG2000")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Joerg"
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22'
+    packet += b'-rdf-syntax-ns#"><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    packet += b'dc:title="' + text + b'"/></rdf:RDF></x:xmpmeta>'
+    iptc = b"\x1c\x02\x78" + struct.pack(">H", len(text)) + text
+    boxes = (
+        ("be7acfcb97a942e89c71999491e3afac", packet),
+        ("4a706754696666457869662d3e4a5032", exif.tobytes()),
+        ("33c7a4d2b81d4723a0baf1a3e097ad38", iptc),
+    )
+    data = buffer.getvalue()
+    for number, content in boxes:
+        raw = bytes.fromhex(number) + content
+        data += struct.pack(">I4s", 8 + len(raw), b"uuid") + raw
+    (tmp_path / "a.jp2").write_bytes(data)
+    write(cat, tmp_path / "out.png", photo.read(tmp_path / "a.jp2"))
+    found = dict.fromkeys((b"iTXt", b"eXIf", b"zTXt"), b"")
+    for name, content in png.chunks((tmp_path / "out.png").read_bytes()):
+        found[name] = found.get(name, b"") + content
+    assert text in found[b"iTXt"]
+    assert b"Joerg" in found[b"eXIf"]
+    assert text.hex() in zlib.decompress(found[b"zTXt"].partition(b"\0")[2][1:]).decode().replace(
+        "\n", ""
+    )
+
+
+def test_a_caption_that_names_the_coordinates_stays_text(cat: Image.Image, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "Bench mark 52.520833 with aunt Ida"
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({2: (52.0, 31.0, 15.0), 4: (13.0, 24.0, 0.0)})
+    cat.save(tmp_path / "a.jpg", exif=exif)
+    write(cat, tmp_path / "out.png", photo.read(tmp_path / "a.jpg"))
+    with Image.open(tmp_path / "out.png") as image:
+        said = image.getexif()[ExifTags.Base.ImageDescription]
+    assert said == "Bench mark           with aunt Ida"
+
+
+def test_twelve_bits_that_break_off_are_damage(tmp_path: Path) -> None:
+    import imagecodecs
+
+    data = imagecodecs.jpeg_encode(whole(4095), bitspersample=12)
+    (tmp_path / "a.jpg").write_bytes(data)
+    assert photo.read(tmp_path / "a.jpg").luma.size == ramp().shape[::-1]
+    (tmp_path / "b.jpg").write_bytes(data[: len(data) // 2])
+    with pytest.raises(PhotoError, match="its end is missing"):
+        photo.read(tmp_path / "b.jpg")
+
+
+def test_grey_of_a_phone_beyond_eight_bits(tmp_path: Path) -> None:
+    import pillow_heif
+
+    deep = whole(SIXTEEN)
+    size = deep.shape[::-1]
+    file = pillow_heif.from_bytes("I;16", size, deep.tobytes())
+    file.save(tmp_path / "a.heic", quality=-1)
+    assert np.abs(read_luma(tmp_path / "a.heic") - deep // 257).max() <= 2
+
+
+def test_odd_numbers_are_refused(tmp_path: Path) -> None:
+    values = whole(SIXTEEN)
+    tifffile.imwrite(tmp_path / "a.tif", np.dstack([values] * 3), photometric="ycbcr")
+    with pytest.raises(PhotoError, match="in an odd way"):
+        photo.read(tmp_path / "a.tif")
