@@ -19,7 +19,9 @@ SYSTEM_FILES = (
 )  # fmt: skip
 SYSTEM_ENDINGS = (".lrdata", ".lrcat-data", ".thm", ".cocatalog", ".cosessiondb")
 # Of the libraries of Apple's programs, all but the folders with what was put into them.
-LIBRARIES = (".photoslibrary", ".photolibrary", ".aplibrary", ".migratedphotolibrary")
+LIBRARIES = (
+    "iphoto library", ".photoslibrary", ".photolibrary", ".aplibrary", ".migratedphotolibrary",
+)  # fmt: skip
 DERIVED = (
     "resources", "database", "private", "external", "internal", "scopes", "thumbnails", "previews",
     "caches", "faces", "data", "data.noindex", "attachments",
@@ -32,13 +34,14 @@ BACKUPS = ("~", ".bak", ".backup", ".orig", ".old", "_original")  # the last is 
 PLACEHOLDER = re.compile(r"\.(.+\.\w+)\.icloud", re.DOTALL)
 
 
-def debris(name: str) -> str:
+def debris(name: str, folder: str = "") -> str:
     """Which kind of debris a file is, as `PassedOver` counts it; "" for none.
 
     Args:
-        name: of the file below a folder, with slashes; the folder's own name does not count.
+        name: of the file below a folder, with slashes.
+        folder: the folder's own name, which tells whether it is a library.
     """
-    parent = ""
+    parent = folder.casefold()
     for part in (parts := name.casefold().split("/")):
         if part.startswith(".") and part.strip("."):  # "..": reading says what is wrong
             return "hidden"

@@ -105,13 +105,14 @@ def sort_out(
         place: what stands before the names of what is told.
     """
     endings, found, notes = suffixes(), list[str](), list[str]()
+    folder = PurePosixPath(place).name
     for name in names:
         path = PurePosixPath(name)
         suffix = path.suffix.lower()
         away = PLACEHOLDER.fullmatch(path.name)
         if away and PurePosixPath(away[1]).suffix.lower() in endings:
             passed.unread.append(_not_here().of(f"{place}{path.with_name(away[1])}"))
-        elif kind := debris(name):
+        elif kind := debris(name, folder):
             passed.counts[kind] += 1
         elif suffix in endings:
             found.append(name)

@@ -175,6 +175,8 @@ def test_debris_is_counted_and_other_photographs_are_named(scan: Path, tmp_path:
     assert (list(found), problems) == (expected, [])
     counts = {"hidden": 3, "system": 3, "half": 2, "backup": 1, "other": 2, "film": 1, "packed": 1}
     assert passed.counts == counts
+    library = sources.search(folder / "Library.photoslibrary", None, sources.PassedOver())[0]
+    assert list(library) == ["originals/b.jpg"]  # given itself, too
     kinds, *named = passed.lines()
     assert kinds.startswith("passed over: hidden files: 3; files of systems: 3; half downloads: 2")
     assert sorted(line.split(": ", 3)[1:] for line in named) == sorted(
