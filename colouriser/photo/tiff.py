@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from ..errors import PhotoError
 from . import exif
@@ -35,6 +36,7 @@ FAMILIES = {0: "grey", 1: "grey", 2: "rgb", 5: "cmyk", 6: "rgb", 8: "lab", 9: "l
 CHANNELS = {"grey": 1, "rgb": 3, "cmyk": 4, "lab": 3}
 NONE_OF_PILLOWS = (22610, 33003, 33004, 33005, 34712, 34887, 34892, 50001, 50002, 52546)
 STRIP, LEVEL = 1 << 20, 2  # bytes of a strip, and zlib's level, as for PNG
+COMPARED, SAME = 16, 0.8  # pixels a side at which pictures are compared, and their correlation
 LARGER = 2  # times per side a picture of the same shape has to be, for the first to be its copy
 
 
@@ -86,7 +88,10 @@ def find_page(file: BinaryIO) -> Page:
     if not pictures:
         raise ValueError("no picture")
     page = full[0] if full else max(pictures, key=lambda each: _size(tiff, each))
-    page = next((each for each in full if _is_copy(_size(tiff, page), _size(tiff, each))), page)
+    larger = next((each for each in full if _is_copy(_size(tiff, page), _size(tiff, each))), page)
+    main = page in mains and larger in mains
+    if not main or _alike(file, mains.index(page), mains.index(larger)):
+        page = larger
     pages = [
         each
         for each in mains
@@ -120,6 +125,25 @@ def _is_copy(size: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether a picture of this size looks like a smaller copy of another."""
     across, down = other[0] / size[0], other[1] / size[1]
     return min(across, down) >= LARGER and abs(across / down - 1) < 0.02
+
+
+def _alike(file: BinaryIO, one: int, other: int) -> bool:
+    """Whether two main pictures show the same, and are not two pages of an album; so they are taken
+    to be if Pillow cannot read them."""
+    found = list[np.ndarray]()
+    try:
+        file.seek(0)
+        with Image.open(file, formats=("TIFF",)) as image:
+            for index in (one, other):
+                image.seek(index)
+                step = max(1, min(image.size) // 256)
+                few = np.asarray(image)[::step, ::step].astype(np.float32)
+                few = few.reshape(*few.shape[:2], -1).mean(2)
+                small = Image.fromarray(few).resize((COMPARED, COMPARED), Image.Resampling.BOX)
+                found.append(np.asarray(small).ravel())
+    except Exception:  # Pillow raises anything on what it does not know
+        return True
+    return min(v.std() for v in found) == 0 or float(np.corrcoef(found)[0, 1]) > SAME
 
 
 def _is_deep(tiff: Tiff, directory: Directory) -> bool:

@@ -167,3 +167,19 @@ def test_odd_numbers_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.dstack([values] * 3), photometric="ycbcr")
     with pytest.raises(PhotoError, match="in an odd way"):
         photo.read(tmp_path / "a.tif")
+
+
+def test_a_page_of_half_the_size_is_no_copy(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cat = cat.resize((400, 300))
+    large = np.asarray(cat.convert("L"))
+    other, copy = np.asarray(cat.rotate(180).convert("L").reduce(2)), large[::2, ::2]
+    for name, first in (("album", other), ("copy", copy)):
+        with tifffile.TiffWriter(tmp_path / f"{name}.tif") as file:
+            for page in (first, large):
+                file.write(page, photometric="minisblack")
+    assert read_luma(tmp_path / "copy.tif").shape == large.shape
+    assert not caplog.records
+    assert read_luma(tmp_path / "album.tif").shape == other.shape
+    assert "has 2 pages" in caplog.text
