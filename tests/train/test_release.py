@@ -655,13 +655,13 @@ def test_the_page_uses_zerogpu_if_it_is_there(tmp_path: Path) -> None:
     code = """
 import sys
 from colouriser.page import build
-from colouriser.page.one import PICTURES
+from colouriser.samples import PICTURES
 import spaces
 from colouriser.follow import ModelFollower
 from PIL import Image
 build(ModelFollower(None, Image.open(PICTURES[0])))
 assert not spaces.torch_was_there
-assert [f.__name__ for f in spaces.called] == ["predict"]
+assert [f.__name__ for f in spaces.called] == ["predict", "vary"]
 """
     paths = os.pathsep.join([str(tmp_path), str(ROOT)])
     environment = os.environ | {"PYTHONPATH": paths}
