@@ -9,6 +9,7 @@ import logging
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -244,11 +245,11 @@ def _first_packet(film: Film, index: int) -> bytes:
 
 def _last_duration(film: Film, last: int) -> int:
     """How long the last frame is shown, in the film's time base; 0 if that is not said."""
-    with open_container(film.path) as source:
+    with open_container(film.path) as source, suppress(av.FFmpegError):  # some cannot be sought in
         stream = source.streams[film.stream]
         source.seek(last, stream=stream)
-        found = [p.duration or 0 for p in source.demux(stream) if p.pts == last]
-    return found[0] if found else 0
+        return next((p.duration or 0 for p in source.demux(stream) if p.pts == last), 0)
+    return 0
 
 
 def _pictures(
@@ -277,7 +278,8 @@ def _pictures(
         packet.pts, packet.dts = times[rank], shown[index]
         packet.duration = ends[rank] - times[rank]
         if negative and index == len(ranks) - 1:
-            packet.duration = last - shown[index] - delay * step  # from which MP4 has the end
+            # From which MP4 has the end; of uneven times it may come out less than nothing.
+            packet.duration = max(1, last - shown[index] - delay * step)
         packet.time_base = film.time_base
         yield packet
 
