@@ -81,7 +81,6 @@ class Opening:
     size: tuple[int, int]  # of the photograph, upright: width, height
     suffix: str  # of the format a result is best written in, such as ".jpg"
     copy: "WorkingCopy"
-    warnings: tuple[str, ...]
     kind: "Kind"  # what its colours are
     stays: bool  # in colour already: its result is a copy of it
     hints: "tuple[Hint, ...]"  # of tints that are kept
@@ -393,7 +392,6 @@ def open_one(job: Job) -> Opening:
         opened.copy.size,
         opened.photo.suffix,
         opened.copy,
-        tuple(opened.warnings),
         opened.kind,
         opened.stays,
         opened.job.wishes.hints,

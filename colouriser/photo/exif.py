@@ -15,7 +15,7 @@ from .ifd import LETTERS, Directory, Entry, Tiff
 log = logging.getLogger(__name__)
 
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965  # tags that point to directories
-ORIENTATION, MAKER_NOTE, COLOUR_SPACE, WIDTH, HEIGHT = 274, 37500, 40961, 40962, 40963
+ORIENTATION, COLOUR_SPACE, WIDTH, HEIGHT = 274, 40961, 40962, 40963
 XMP, IPTC, PHOTOSHOP, PROFILE = 700, 33723, 34377, 34675  # of TIFF, kept by themselves
 THUMBNAIL, THUMBNAIL_SIZE = 513, 514
 RESOLUTION = frozenset({282, 283, 296})  # written anew

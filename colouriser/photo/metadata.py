@@ -302,7 +302,7 @@ def _srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def into_jpeg(data: bytes | memoryview, found: Kept) -> bytes:
+def into_jpeg(data: bytes | bytearray | memoryview, found: Kept) -> bytes:
     """A JPEG with metadata behind its first segment, which says its resolution."""
     data = bytes(data)
     start = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
@@ -364,7 +364,9 @@ def _text(chunk: bytes, content: bytes) -> tuple[str, str]:
     return key.decode("latin-1"), value.decode("latin-1")
 
 
-def into_png(data: bytes | memoryview, found: Kept, dpi: tuple[float, float] | None) -> bytes:
+def into_png(
+    data: bytes | bytearray | memoryview, found: Kept, dpi: tuple[float, float] | None
+) -> bytes:
     """A PNG with metadata behind its header."""
     more = list[tuple[bytes, bytes]]()
     if found.profile:

@@ -1,16 +1,12 @@
-"""PNG: its chunks, what its numbers mean, and writing one of 16 bits."""
+"""PNG: its chunks, and what its numbers mean."""
 
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from .depth import Numbers
 
 START = b"\x89PNG\r\n\x1a\n"
-LEVEL = 2  # of zlib, as for 8 bits
-ROWS = 1 << 22  # pixels that are packed at a time
 LINEAR = b"\x08"  # of ITU-T H.273's kinds of transfer
 USUAL_GAMMA, NEAR = 0.45455, 0.02  # of sRGB, whose own curve is meant by it
 MAX_CHUNKS = 10_000  # that are looked at; programs write a few
@@ -81,29 +77,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
     )
 
 
-def with_chunks(data: bytes | memoryview, more: Iterable[tuple[bytes, bytes]]) -> bytes:
+def with_chunks(data: bytes | bytearray | memoryview, more: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A PNG with more chunks behind its header."""
     start = len(START) + 12 + 13
     return b"".join([data[:start], *(chunk(*one) for one in more), data[start:]])
-
-
-def encode_deep(samples: np.ndarray) -> bytes:
-    """A PNG of 16 bits.
-
-    Args:
-        samples: uint16 H×W×3, or 4 with transparency.
-    """
-    height, width, channels = samples.shape
-    head = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
-    packer, parts = zlib.compressobj(LEVEL), [START, chunk(b"IHDR", head)]
-    above = np.zeros((1, 2 * width * channels), np.uint8)
-    rows = max(1, ROWS // width)
-    for top in range(0, height, rows):
-        band = samples[top : top + rows].astype(">u2").view(np.uint8).reshape(-1, above.shape[1])
-        lines = np.empty((len(band), 1 + band.shape[1]), np.uint8)
-        lines[:, 0] = 2  # filter "up": the difference from the row above
-        lines[:, 1:] = band - np.concatenate([above, band[:-1]])
-        above = band[-1:]
-        if packed := packer.compress(lines.tobytes()):
-            parts.append(chunk(b"IDAT", packed))
-    return b"".join([*parts, chunk(b"IDAT", packer.flush()), chunk(b"IEND", b"")])
