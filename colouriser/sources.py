@@ -25,7 +25,7 @@ from .debris import PLACEHOLDER, PassedOver, debris
 from .errors import ColouriserError, PhotoError
 from .job import Source
 from .photo import result_name, suffixes
-from .photo.kinds import FILMS, HEAD, kind_of
+from .photo.kinds import FILMS, HEAD, file_kind
 
 MAX_PHOTOS = 500  # at once, on the page
 MAX_FILE_BYTES = 200_000_000  # of one photograph in an archive, unpacked
@@ -118,7 +118,7 @@ def sort_out(
             found.append(name)
         elif suffix in sidecars.ENDINGS:
             notes.append(name)
-        elif (other := kind_of(suffix, head(name))) is True:
+        elif (other := file_kind(suffix, head(name))) is True:
             found.append(name)
         elif other and not other.counted:
             passed.unread.append(other.refusal().of(f"{place}{name}"))

@@ -11,48 +11,54 @@ HEAD = 512  # bytes that tell what a file is
 
 
 @dataclass(frozen=True)
-class Kind:
+class FileKind:
     """A kind of file that is not read."""
 
     refusal: Callable[[], PhotoError]  # what it is, and what to do
     counted: str = ""  # as which debris a summary counts it; "" for pictures, which it names
 
 
-RAW = Kind(
+RAW = FileKind(
     lambda: PhotoError("raw", "a camera's raw file; develop it and save it as TIFF or JPEG"),
 )
-LAYERS = Kind(
+LAYERS = FileKind(
     lambda: PhotoError("layers", "a document of Photoshop or GIMP; save it as TIFF or PNG"),
 )
-JXL = Kind(lambda: PhotoError("jpeg_xl", "a JPEG XL; convert it to PNG or JPEG"))
-PAGES = Kind(
+JXL = FileKind(lambda: PhotoError("jpeg_xl", "a JPEG XL; convert it to PNG or JPEG"))
+PAGES = FileKind(
     lambda: PhotoError("pdf", "a PDF or DjVu; export its pictures as TIFF, PNG or JPEG"),
 )
-SCIENCE = Kind(
+SCIENCE = FileKind(
     lambda: PhotoError(
         "measurements", "a file of measurements or of light (EXR, DICOM); save it as 16-bit TIFF"
     ),
 )
-DRAWING = Kind(
+DRAWING = FileKind(
     lambda: PhotoError("drawing", "a drawing of lines, not pixels; export it as PNG"), "other"
 )
-RARE_JPEG = Kind(
+RARE_JPEG = FileKind(
     lambda: PhotoError("rare_jpeg", "a JPEG XR or JPEG-LS; convert it to PNG or TIFF"),
 )
-POINTER = Kind(
+POINTER = FileKind(
     lambda: PhotoError(
         "pointer", "a place-holder of Git LFS; fetch the file itself with git lfs pull"
     ),
     "other",
 )
-RARE = Kind(lambda: PhotoError("rare_format", "of a format that is not read; convert it to TIFF"))
-WEB = Kind(lambda: PhotoError("web_page", "a web page; download the photograph itself"), "other")
-FILM = Kind(lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"), "film")
-DEBRIS = Kind(
+RARE = FileKind(
+    lambda: PhotoError("rare_format", "of a format that is not read; convert it to TIFF")
+)
+WEB = FileKind(
+    lambda: PhotoError("web_page", "a web page; download the photograph itself"), "other"
+)
+FILM = FileKind(
+    lambda: PhotoError("film", "a film or a sound; save one of its frames as PNG"), "film"
+)
+DEBRIS = FileKind(
     lambda: PhotoError("system_file", "what a system keeps about a file; give the photograph"),
     "system",
 )
-ARCHIVE = Kind(
+ARCHIVE = FileKind(
     lambda: PhotoError("packed", "an archive or a document; take the photographs out of it"),
     "packed",
 )
@@ -61,7 +67,7 @@ FILMS = {  # endings of films
     ".3gp", ".avi", ".dv", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
     ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
 }  # fmt: skip
-STARTS: tuple[tuple[bytes, Kind], ...] = (
+STARTS: tuple[tuple[bytes, FileKind], ...] = (
     (b"8BPS", LAYERS),
     (b"\xff\x0a", JXL),
     (b"\0\0\0\x0cJXL ", JXL),
@@ -123,7 +129,7 @@ PHOTOGRAPH = re.compile(  # the first bytes of what can be read
 )
 
 
-def kind_of(suffix: str, head: bytes | None) -> Kind | bool:
+def file_kind(suffix: str, head: bytes | None) -> FileKind | bool:
     """What a file is: a photograph that can be read (True), of a kind that is none, or neither.
 
     Args:
@@ -139,7 +145,7 @@ def kind_of(suffix: str, head: bytes | None) -> Kind | bool:
     return by_name if by_name is RAW or not found else True
 
 
-def other_kind(head: bytes) -> Kind | None:
+def other_kind(head: bytes) -> FileKind | None:
     """What a file is if it is known not to be a photograph that can be read.
 
     Args:
