@@ -1,7 +1,6 @@
 """The tab for a film: its scenes are shown as key frames, which can be corrected in the viewer;
 then it is coloured as a whole, or its first seconds to try."""
 
-import html
 import math
 import os
 import time
@@ -20,7 +19,7 @@ from ..errors import ColouriserError, SettingError
 from ..options import OPTIONS, quoted
 from .api import component, endpoint
 from .film_work import FilmProcess, Progress, result_of, watched
-from .many import controls, options_from
+from .parts import alert, controls, gallery_of, options_from, paragraph
 from .storage import MAX_BYTES, kept_busy, new_folder, uploaded_file
 from .studio import Studio
 from .words import say, texts, to_gradio_error, translate
@@ -120,16 +119,7 @@ class FilmTab:
                     self.settings = controls(LOOK)
             with gr.Column(scale=2, min_width=320):
                 self.line = gr.HTML(elem_id="film-progress")
-                self.scenes = gr.Gallery(
-                    label=say("film_scenes"),
-                    columns=4,
-                    height="auto",
-                    object_fit="contain",
-                    allow_preview=False,
-                    interactive=False,
-                    buttons=[],
-                    elem_id="film-scenes",
-                )
+                self.scenes = gallery_of(say("film_scenes"), "film-scenes")
                 video = partial(gr.Video, interactive=False)
                 with gr.Row():
                     self.before = video(label=say("in_grey"), elem_id="film-before")
@@ -155,7 +145,7 @@ class FilmTab:
                 found = Opened(file, folder)
             yield from self._show(found, {}, request)
         except ColouriserError as error:
-            yield {self.line: _failed(error, request)}
+            yield {self.line: alert(translate(error, request))}
             raise to_gradio_error(error, request) from error
 
     def refresh(self, request: gr.Request, found: Opened, *values: Any) -> Iterator[Updates]:
@@ -215,10 +205,10 @@ class FilmTab:
                 yield from self._watched(future, folder, request)
                 result_of(future, file.name)
         except CancelledError:
-            line = f"<p>{html.escape(texts(request)['film_cancelled'])}</p>"
+            line = paragraph(texts(request)["film_cancelled"])
             yield {self.line: line, **self._buttons(start=True)}
         except ColouriserError as error:
-            yield {self.line: _failed(error, request), **self._buttons(start=True)}
+            yield {self.line: alert(translate(error, request)), **self._buttons(start=True)}
             raise to_gradio_error(error, request) from error
         else:
             line = _shown_line(found, request)
@@ -272,7 +262,7 @@ def _look_from(values: tuple) -> dict[str, object]:
 
 def _shown_line(found: Opened, request: gr.Request) -> str:
     text = texts(request)["film_shown"].format(count=len(found.pictures))
-    return f"<p>{html.escape(text)}</p>"
+    return paragraph(text)
 
 
 def _progress_line(progress: Progress, since: float, request: gr.Request) -> str:
@@ -284,12 +274,7 @@ def _progress_line(progress: Progress, since: float, request: gr.Request) -> str
         share=round(100 * done / total) if total else 0,
         left=words["left"].format(seconds=round(left)) if left >= 1 else "",
     )
-    return f"<p>{html.escape(text)}</p>"
-
-
-def _failed(error: ColouriserError, request: gr.Request) -> str:
-    """An error as the tab shows it."""
-    return f"<p role='alert'><strong>{html.escape(translate(error, request))}</strong></p>"
+    return paragraph(text)
 
 
 def _for_programs(studio: Studio, process: FilmProcess) -> None:

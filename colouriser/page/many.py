@@ -1,11 +1,10 @@
 """The tab for many photographs: files and zip archives in, one zip archive out."""
 
 import asyncio
-import html
 import logging
 import shutil
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
@@ -16,10 +15,10 @@ import gradio as gr
 from PIL import Image
 
 from ..errors import ColouriserError
-from ..options import OPTIONS, SHOWN, Choice, Number, Options
 from ..photo import fit, show, suffixes
 from ..sources import Entry, pack, short_stem
 from ..worker import explained
+from .parts import LISTED, alert, controls, gallery_of, html_list, options_from, paragraph
 from .runs import Run
 from .storage import FOREIGN, new_folder, uploaded_file, workspace
 from .studio import Studio, busy
@@ -29,11 +28,9 @@ log = logging.getLogger(__name__)
 
 TYPES = [*sorted(suffixes()), ".zip"]
 THUMBNAIL = 512  # longest side
-PER_CENT = 100
 PAUSE = 0.2  # seconds between two looks at a run
 WAITING = 20  # runs, one of which is at work
 ABANDONED = 120.0  # seconds after which a run that no page follows ends
-LISTED = 50  # names in a list; a zip can have tens of thousands
 
 
 def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState) -> None:
@@ -64,16 +61,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
             archive = gr.DownloadButton(
                 say("zip"), variant="primary", interactive=False, elem_id="zip"
             )
-            gallery = gr.Gallery(
-                label=say("results"),
-                columns=4,  # on a phone 2: style.css
-                height="auto",
-                object_fit="contain",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="gallery",
-            )
+            gallery = gallery_of(say("results"), "gallery")
     coloured = gr.State([])  # entries, in the gallery's order
 
     # Updates are made anew each time, since gradio changes them.
@@ -154,15 +142,14 @@ def _work(studio: Studio, run: Run, payloads: Any, values: tuple, request: gr.Re
     """Wait for one's turn, and colour; what goes wrong is shown."""
     try:
         if studio.runs.turn.locked():
-            run.show(f"<p>{html.escape(texts(request)['waits'])}</p>")
+            run.show(paragraph(texts(request)["waits"]))
         with studio.runs.turn:
             _colour_all(studio, run, payloads, values, request)
     except Exception as error:  # nobody else would hear of it
         if not isinstance(error, ColouriserError):
             log.exception("many photographs")
         run.error = explained(error, "")
-        text = html.escape(translate(run.error, request))
-        run.show(f"<p role='alert'><strong>{text}</strong></p>")
+        run.show(alert(translate(run.error, request)))
     finally:
         run.ended = True
 
@@ -197,7 +184,7 @@ def _colour_all(
             text = words["progress"].format(done=done, count=len(entries), left=left)
             lists = html_list(words["failed"], failures, words) + skipped
             lists += html_list(words["copied"], in_colour, words)
-            run.show(f"<p>{html.escape(text)}</p>{lists}")
+            run.show(paragraph(text) + lists)
             if run.stopping or time.monotonic() > run.seen + ABANDONED:
                 break
         if not run.pictures:
@@ -207,7 +194,7 @@ def _colour_all(
     text = words["cancelled" if run.stopping else "finished"]
     text = text.format(done=len(run.pictures) - len(in_colour), failed=len(failures))
     run.packed = packed
-    run.show(f"<p>{html.escape(text)} {html.escape(words['open_one'])}</p>{lists}")
+    run.show(paragraph(f"{text} {words['open_one']}") + lists)
 
 
 def open_one(entries: list[Entry], event: gr.SelectData, request: gr.Request) -> list[Any]:
@@ -228,36 +215,6 @@ def open_one(entries: list[Entry], event: gr.SelectData, request: gr.Request) ->
     return [value, gr.Tabs(selected="one")]
 
 
-def controls(names: Sequence[str] = SHOWN) -> list[Any]:
-    """A control for each of some options, whose values `options_from` takes."""
-    made = list[Any]()
-    for name in names:
-        match setting := OPTIONS[name]:
-            case Number():
-                bounds = (setting.lowest, setting.highest, setting.default)
-                scaled = (value * PER_CENT for value in bounds)
-                made.append(gr.Slider(*scaled, step=5, label=say(name)))
-            case Choice():
-                choices = [(say(f"{name}_{choice}"), choice) for choice in setting.choices]
-                made.append(gr.Radio(choices, value=setting.default, label=say(name)))
-            case _:
-                made.append(gr.Checkbox(setting.default, label=say(name)))
-    return made
-
-
-def options_from(values: tuple, names: Sequence[str] = SHOWN) -> Options:
-    """The options that the controls' values mean.
-
-    Raises:
-        SettingError: a value is of the wrong kind or out of range.
-    """
-    named = dict(zip(names, values, strict=True))
-    for name, value in named.items():
-        if isinstance(OPTIONS[name], Number) and type(value) in (int, float):
-            named[name] = value / PER_CENT
-    return Options(**named)
-
-
 def none_coloured(failures: list[str]) -> ColouriserError:
     """The error when not a single photograph was coloured."""
     if not failures:
@@ -266,13 +223,3 @@ def none_coloured(failures: list[str]) -> ColouriserError:
     return ColouriserError(
         "none_coloured", "No photograph could be coloured.{failures}", failures=reasons
     )
-
-
-def html_list(title: str, names: list[str], words: dict[str, str]) -> str:
-    """A list as HTML; names in it come from outside."""
-    if not names:
-        return ""
-    rows = [html.escape(name) for name in names[:LISTED]]
-    if len(names) > LISTED:
-        rows.append(words["more"].format(count=len(names) - LISTED))
-    return f"<p>{html.escape(title)}</p><ul>{''.join(f'<li>{row}</li>' for row in rows)}</ul>"
