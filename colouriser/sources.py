@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from . import sidecars
+from .alphabets import decode_names
 from .debris import PLACEHOLDER, PassedOver, debris
 from .errors import ColouriserError, PhotoError
 from .job import Source
@@ -35,7 +36,6 @@ MAX_FOLDERS = 16  # around a photograph in an archive, of those that come back
 MAX_HEADS = 10_000  # files of an archive whose endings say nothing, and whose first bytes are read
 ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
 UTF_8_FLAG, UNICODE_NAME = 0x800, 0x7075  # of names in zip archives
-LETTERS_OF_CP437 = frozenset([*range(0x80, 0x9B), *range(0xA0, 0xA6), 0xE1])  # beyond ASCII
 
 
 @dataclass(frozen=True)
@@ -218,29 +218,12 @@ def _member_names(infos: list[zipfile.ZipInfo]) -> list[str]:
     """Names in a zip archive. Those that no flag says to be UTF-8 were written in the alphabet of
     one system, which zipfile takes for that of DOS."""
     raw = [info.orig_filename.encode("cp437", "replace") for info in infos]
-    plain = [name for info, name in zip(infos, raw, strict=True) if not info.flag_bits & UTF_8_FLAG]
-    alphabet = _alphabet(b"\n".join(plain))
-    return [
-        info.orig_filename
-        if info.flag_bits & UTF_8_FLAG
-        else _unicode_name(info, name) or name.decode(alphabet, "replace")
+    said = [
+        info.orig_filename if info.flag_bits & UTF_8_FLAG else _unicode_name(info, name)
         for info, name in zip(infos, raw, strict=True)
     ]
-
-
-def _alphabet(names: bytes) -> str:
-    """UTF-8 if it can be; Shift-JIS if there are bytes that are no letters in that of DOS."""
-    for alphabet in ("utf-8", "cp932"):
-        try:
-            text = names.decode(alphabet)
-        except UnicodeDecodeError:
-            continue
-        european = {byte for byte in names if byte > 0x7F} <= LETTERS_OF_CP437
-        half_wide = re.search("[\uff61-\uff9f]", text)
-        if alphabet == "utf-8" or not (european or half_wide):
-            return alphabet
-    boxes = re.search("[\u2500-\u259f]", names.decode("cp437"))
-    return "cp850" if boxes else "cp437"  # Western Europe's, which has more letters
+    guessed = iter(decode_names([name for name, text in zip(raw, said, strict=True) if not text]))
+    return [text or next(guessed) for text in said]
 
 
 def _unicode_name(info: zipfile.ZipInfo, raw: bytes) -> str:

@@ -262,7 +262,13 @@ def zip_with_names(path: Path, names: list[bytes], data: bytes) -> Path:
     [
         (["Großmutter/Käthe.jpg", "Noël.jpg", "château.jpg"], "cp437"),
         (["São Paulo.jpg", "Ávila.jpg"], "cp850"),
+        (["José.jpg", "Großmutter.jpg"], "cp1252"),
+        (["бабушка/мама 1938.jpg", "Ленинград.jpg"], "cp866"),
+        (["бабушка/мама 1938.jpg", "Ленинград.jpg"], "cp1251"),
         (["写真/母.jpg", "表紙.jpg", "ソファ.jpg"], "cp932"),
+        (["할머니/부산 1.jpg", "사진.jpg"], "cp949"),
+        (["老照片/全家福.jpg", "香港1950.jpg"], "big5"),
+        (["老照片/全家福.jpg", "上海1950.jpg"], "gbk"),
         (["Mühle.jpg", "写真.jpg"], "utf-8"),
     ],
 )
