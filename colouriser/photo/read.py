@@ -59,7 +59,7 @@ RARE_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)  # of which Pillow reads those of 8 bits 
 NONE = Image.new("L", (1, 1))  # stands where pixels come later
 USUAL_COMPRESSIONS = (1, 5, 8, 32946, 32773)  # none, LZW, deflate, PackBits
 NETPBM = re.compile(
-    rb"P([56])\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s"
+    rb"P([2356])\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s"
 )
 SEVERAL = "has more than one page or frame; only the first is used"
 PAGES = "has {count} pages or frames; only the first is used, and the rest is left"
@@ -433,14 +433,29 @@ def _deep_samples(
         if found := NETPBM.match(data):
             kind, width, height, largest = (int(group) for group in found.groups())
             if 255 < largest <= TOP:
-                shape = (height, width, 3 if kind == 6 else 1)
-                flat = np.frombuffer(data, ">u2", math.prod(shape), found.end())
-                family = "rgb" if kind == 6 else "grey"
+                shape = (height, width, 3 if kind in (3, 6) else 1)
+                family, count = "rgb" if kind in (3, 6) else "grey", math.prod(shape)
+                if kind < 4:  # numbers as text, between which there may be remarks
+                    flat = _numbers(re.sub(rb"#[^\n]*", b"", data[found.end() :]), count, largest)
+                else:
+                    flat = np.frombuffer(data, ">u2", count, found.end())
                 return flat.reshape(shape).astype(np.uint16), Numbers(family, white=largest)
         if image.mode == "F":
             image.load()
             return np.asarray(image)[..., None], Numbers("grey")
     return None
+
+
+def _numbers(text: bytes, count: int, largest: int) -> np.ndarray:
+    """The first numbers of a text, int64.
+
+    Raises:
+        ValueError: there are fewer, or something else is among them.
+    """
+    signs = np.frombuffer(b" " + text, np.uint8) > 0x20
+    if re.search(rb"[^\d\s]", text) or np.count_nonzero(signs[1:] > signs[:-1]) < count:
+        raise ValueError("numbers are missing")  # numpy would make them up
+    return np.fromstring(text, dtype=int, count=count, sep=" ").clip(0, largest)
 
 
 def _with_channels(samples: np.ndarray) -> np.ndarray:

@@ -118,6 +118,13 @@ KINDS = tiffs(
         )
         and path
     ),
+    "ppm_text": lambda path: (
+        path.write_bytes(
+            b"P2 %d %d\n4095\n# row by row\n" % (WIDTH, HEIGHT)
+            + b"\n".join(b" ".join(b"%d" % value for value in row) for row in whole(4095))
+        )
+        and path
+    ),
     "ppm_rgb": lambda path: (
         path.write_bytes(
             b"P6 %d %d 65535\n" % (WIDTH, HEIGHT)

@@ -69,6 +69,7 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "a.bmp": lambda: pillow("RGB", "BMP"),
     "a.gif": lambda: pillow("P", "GIF"),
     "a.ppm": lambda: pillow("RGB", "PPM"),
+    "text.pgm": lambda: b"P2 24 16 4095\n" + b" ".join(b"%d" % v for v in (DEEP >> 4).flat),
     "deep.pgm": lambda: b"P5 24 16 4095\n" + (DEEP >> 4).astype(">u2").tobytes(),
     "a.jp2": lambda: pillow("RGB", "JPEG2000"),
     "a.avif": lambda: pillow("RGB", "AVIF"),

@@ -183,3 +183,10 @@ def test_a_page_of_half_the_size_is_no_copy(
     assert not caplog.records
     assert read_luma(tmp_path / "album.tif").shape == other.shape
     assert "has 2 pages" in caplog.text
+
+
+@pytest.mark.parametrize("numbers", [b"7 8 9", b"7 8 9 x", b"7 8 9 -9 1e3"])
+def test_numbers_in_text_are_not_made_up(numbers: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P2 2 2 4095\n" + numbers)
+    with pytest.raises(PhotoError, match="damaged"):
+        photo.read(tmp_path / "a.pgm")
