@@ -54,6 +54,7 @@ def gallery_of(label: Any, elem_id: str) -> gr.Gallery:
         interactive=False,
         buttons=[],
         elem_id=elem_id,
+        elem_classes="pictures",
     )
 
 
