@@ -1,10 +1,11 @@
 """A hint is a colour at a place. One mechanism serves corrections, variants and references.
 
-A `Hint` is a small patch for the generator (`rasterise`), and what the generator makes of it is
-corrected where it falls short (`enforce_hints`), so that a hinted place always comes out in its
-hue. What the network says of a place is read from its palette: likely colours (`suggest`) and how
-unsure it is (`entropy`). Variants are hints drawn from it (`sample_variants`); those of a reference
-come from another photograph (`match_features`).
+A `Hint` is a small patch for the generator (`rasterise`). What the generator makes of it is
+corrected where it goes too far (`limit_hints`), so that other things keep their colours, and where
+it falls short (`enforce_hints`), so that a hinted place always comes out in its hue. What the
+network says of a place is read from its palette: likely colours (`suggest`) and how unsure it is
+(`entropy`). Variants are hints drawn from it (`sample_variants`); those of a reference come from
+another photograph (`match_features`).
 """
 
 import json
@@ -39,6 +40,9 @@ FARTHEST = 1e6  # pixels; no photograph is larger
 OBJECTS = 6  # places that a variant colours anew, and colours that each may get
 SPACING = 0.2  # of two of them, as a share of the small copy's longer side
 CLEAR = 0.2  # least probability of a colour in a variant, of that of the likeliest
+AROUND = 0.15  # of the side: nearer to a hint everything follows it
+OTHER_THING, SAME_THING = 0.15, 0.55  # cosine of two places' features up to which one does not
+# follow a hint at the other, if it is far away, and from which on it does
 ALIKENESS = 0.75  # cosine of two places' features from which on they are taken for the same thing
 
 Colour = Sequence[int] | str  # numpy's arrays are taken, too
@@ -263,6 +267,31 @@ def enforce_hints(luma: Tensor, chroma: Tensor, found: Iterable[Patch]) -> Tenso
         weights += weight
         total = torch.maximum(total, share)
     return chroma + total * missing / weights
+
+
+def limit_hints(before: Tensor, chroma: Tensor, features: Tensor, found: Sequence[Patch]) -> Tensor:
+    """Keep what hints change to what is around them, and to what looks like their things.
+
+    Args:
+        before: chroma without the hints, float 1×2×h×w.
+        chroma: the same with them.
+        features: what the encoder sees of the photograph, float C×h/8×w/8 or so.
+        found: the hints, in the small copy, of twice chroma's size.
+    """
+    height, width = chroma.shape[2:]
+    y, x = torch.arange(height).view(-1, 1), torch.arange(width)
+    seen = F.normalize(features, dim=0)
+    follows, near = torch.zeros(seen.shape[1:]), torch.zeros(height, width)
+    for patch in found:
+        top, left = ((s.start + s.stop) / 4 for s in (patch.rows, patch.columns))
+        row = min(int(top / height * seen.shape[1]), seen.shape[1] - 1)
+        column = min(int(left / width * seen.shape[2]), seen.shape[2] - 1)
+        cosine = torch.einsum("chw,c->hw", seen, seen[:, row, column])
+        follows = torch.maximum(follows, (cosine - OTHER_THING) / (SAME_THING - OTHER_THING))
+        distance = ((y - top) ** 2 + (x - left) ** 2) / (AROUND**2 * height * width)
+        near = torch.maximum(near, torch.exp(-distance / 2))
+    alike = F.interpolate(follows[None, None].clamp(max=1), (height, width), mode="bilinear")
+    return before + torch.maximum(alike, near) * (chroma - before)
 
 
 def suggest(probabilities: Tensor, cells: Tensor, luma: float, count: int) -> list[Suggestion]:

@@ -29,6 +29,7 @@ from .hints import (
     check_place,
     enforce_hints,
     entropy,
+    limit_hints,
     match_features,
     patches,
     rasterise,
@@ -76,7 +77,8 @@ class Prediction:
     palette: Tensor  # float K×H/4×W/4, probabilities of the cells; K is 0 for older weights
     cells: Tensor  # float K×2 (Cb, Cr)
     coefficients: Tensor  # float 4×H/2×W/2, of guide.guided_upsampling
-    patches: tuple[Patch, ...] = ()  # the hints and borrowed colours that it was given
+    borrowed: tuple[Patch, ...] = ()  # a reference's colours that it was given
+    patches: tuple[Patch, ...] = ()  # the hints that it was given
 
     def suggest(self, x: float, y: float, n: int = int(SUGGESTIONS.default)) -> list[Suggestion]:
         """Likely colours at a place, see `Colouriser.suggest`."""
@@ -244,9 +246,9 @@ class Colouriser:
         STRENGTH.check("strength", strength)
         check(hints, *copy.size)
         small = _to_tensor(copy.luma)
-        borrowed = [] if reference is None else self._borrowed(small, reference, strength)
+        borrowed = () if reference is None else self._borrowed(small, reference, strength)
         found = patches(hints, copy.size, (small.shape[3], small.shape[2]))
-        return self._predict(copy.size, small, borrowed + found)
+        return self._predict(copy.size, small, borrowed, found)
 
     def predict_copies(self, copies: Sequence[WorkingCopy]) -> list[Prediction | ModelError]:
         """The same predictions, or their errors, for several photographs in less time: the network
@@ -257,12 +259,12 @@ class Colouriser:
             alike = [index for index, small in enumerate(smalls) if small.shape == shape]
             most = max(1, BATCH_PIXELS // math.prod(shape))
             for own in (alike[start : start + most] for start in range(0, len(alike), most)):
-                chroma, palette = self._paint(torch.cat([smalls[index] for index in own]), [])
+                chroma, palette = self._paint(torch.cat([smalls[index] for index in own]))
                 for index, own_chroma, own_palette in zip(own, chroma, palette, strict=True):
                     size, small = copies[index].size, smalls[index]
                     try:
                         found[index] = self._prediction(
-                            size, small, own_chroma[None], own_palette[None], []
+                            size, small, own_chroma[None], own_palette[None]
                         )
                     except ModelError as error:
                         found[index] = error
@@ -329,8 +331,8 @@ class Colouriser:
         `prediction` was given holds in all of them."""
         small = (prediction.luma.shape[3], prediction.luma.shape[2])
         for hints in prediction.variants(n, seed):
-            found = [*patches(hints, prediction.size, small), *prediction.patches]
-            yield self._predict(prediction.size, prediction.luma, found)
+            found = (*patches(hints, prediction.size, small), *prediction.patches)
+            yield self._predict(prediction.size, prediction.luma, prediction.borrowed, found)
 
     @staticmethod
     def render(
@@ -357,10 +359,20 @@ class Colouriser:
         TEMPERATURE.check("temperature", temperature)
         return guide.render_bands(luma, prediction.coefficients, vividness, temperature)
 
-    def _predict(self, size: tuple[int, int], small: Tensor, found: list[Patch]) -> Prediction:
-        return self._prediction(size, small, *self._paint(small, found), found)
+    def _predict(
+        self,
+        size: tuple[int, int],
+        small: Tensor,
+        borrowed: Sequence[Patch] = (),
+        found: Sequence[Patch] = (),
+    ) -> Prediction:
+        chroma, palette = self._paint(small, [*borrowed, *found])
+        if found:
+            before, _ = self._paint(small, borrowed)
+            chroma = limit_hints(before, chroma, self._features(small), found)
+        return self._prediction(size, small, chroma, palette, borrowed, found)
 
-    def _paint(self, small: Tensor, found: list[Patch]) -> tuple[Tensor, Tensor]:
+    def _paint(self, small: Tensor, found: Sequence[Patch] = ()) -> tuple[Tensor, Tensor]:
         """Chroma and palette of small copies N×1×H×W, on the CPU; patches are the same for all."""
         drawn = (
             rasterise(found, (small.shape[3], small.shape[2])).to(self.device) if found else None
@@ -376,13 +388,13 @@ class Colouriser:
         small: Tensor,
         chroma: Tensor,
         palette: Tensor,
-        found: list[Patch],
+        borrowed: Sequence[Patch] = (),
+        found: Sequence[Patch] = (),
     ) -> Prediction:
         with torch.inference_mode():
             half = F.avg_pool2d(small, 2)
-            chroma = enforce_hints(
-                half, chroma.contiguous(), found
-            )  # or pooling it takes twice as long
+            chroma = chroma.contiguous()  # or pooling it takes twice as long
+            chroma = enforce_hints(half, chroma, [*borrowed, *found])
             coefficients = guide.guided_upsampling(half, chroma)[0]
             likely = palette[0].movedim(0, 2).softmax(2).movedim(2, 0)
         if not (coefficients.sum() + likely.sum()).isfinite():
@@ -392,7 +404,8 @@ class Colouriser:
                 model=self.name,
             )
         cells = self.generator.cells.cpu()
-        return Prediction(size, small, chroma, likely, cells, coefficients, tuple(found))
+        given = tuple(borrowed), tuple(found)
+        return Prediction(size, small, chroma, likely, cells, coefficients, *given)
 
     def _borrowed(self, small: Tensor, reference: ReferenceCopy, strength: float) -> list[Patch]:
         """Patches with a reference's colours where it shows the same things."""
@@ -401,7 +414,7 @@ class Colouriser:
         if chroma.abs().max() < 4 / 255:
             raise HintError("reference_grey", "the reference has no colours; give one that has")
         own, other = (self._features(x) for x in (small, _to_tensor(reference.luma)))
-        predicted = self._predict((1, 1), small, []).chroma
+        predicted = self._predict((1, 1), small).chroma
         chroma = F.adaptive_avg_pool2d(chroma, (other.shape[1], other.shape[2]))[0]
         before = F.adaptive_avg_pool2d(predicted, (own.shape[1], own.shape[2]))[0]
         found = []

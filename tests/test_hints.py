@@ -22,6 +22,7 @@ from colouriser.hints import (
     MAX_HINTS,
     enforce_hints,
     hints_from,
+    limit_hints,
     patches,
     rasterise,
     read_hints,
@@ -89,6 +90,29 @@ def test_a_hint_follows_edges_and_does_not_reach_far(hinted: Colouriser) -> None
     assert change[100, 140] > 30
     assert change[100, 132] > 4 * change[100, 160]  # as near, but another object
     assert change[:, 270:].mean() < change[95:105, 135:145].mean() / 4
+
+
+def test_a_hint_changes_its_thing_and_what_is_like_it() -> None:
+    features = torch.zeros(2, 4, 8)  # of one kind on the left and far right, of another between
+    features[0], features[0, :, 3:6], features[1, :, 3:6] = 1.0, 0.0, 1.0
+    before, after = torch.zeros(1, 2, 32, 64), torch.ones(1, 2, 32, 64)
+    (patch,) = patches([Hint(8, 32, "red")], (128, 64), (128, 64))
+    limited = limit_hints(before, after, features, [patch])[0, 0]
+    assert limited[:, :18].min() > 0.99
+    assert limited[:, 30:42].max() < 0.1
+    assert limited[:, 54:].min() > 0.99
+
+
+def test_a_correction_leaves_other_things_alone(
+    colouriser: Colouriser, astronaut: Image.Image
+) -> None:
+    plain = chroma(colouriser.colourise(astronaut))
+    blue = chroma(colouriser.colourise(astronaut, hints=[Hint(180, 420, "#3050c0")])) - plain
+    change = np.hypot(blue[..., 0], blue[..., 1])
+    assert change[405:435, 165:195].mean() > 50  # of the suit, all of which follows
+    assert change[400:480, 150:330].mean() > 20
+    assert change[60:140, 200:260].mean() < 1  # her face
+    assert change[100:300, 20:100].mean() < 6  # the flag
 
 
 def test_many_hints_are_all_obeyed() -> None:

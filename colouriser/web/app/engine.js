@@ -2,7 +2,7 @@
 // the question. It keeps the last photographs with what the network said of them.
 import {Failure} from "../../viewer/session.js";
 import {chromaOf, guidedUpsampling, renderRows} from "./guide.js";
-import {enforceHints, entropy, hexOf, matchFeatures, patches, rasterise, sampleVariants, suggest} from "./hints.js";
+import {enforceHints, entropy, hexOf, limitHints, matchFeatures, patches, rasterise, sampleVariants, suggest} from "./hints.js";
 import {pool, resize, smallSize} from "./luma.js";
 import {Network} from "./network.js";
 import {tints} from "./own.js";
@@ -22,7 +22,10 @@ import {caption, encode} from "./save.js";
  * @property {Float32Array} luma Of that copy.
  * @property {Float32Array} half The same at half the size.
  * @property {Map<string, Promise<Prediction>>} predictions By what was wished for.
+ * @property {Promise<Look> | null} plain The network's look without hints, once it was asked for.
  * @property {import("./luma.js").Plane | null} view What a person sees, once it was asked for.
+ *
+ * @typedef {{chroma: Float32Array, palette: Float32Array, features: import("./hints.js").Features}} Look Of the network.
  *
  * @typedef {object} Prediction
  * @property {import("./guide.js").Coefficients} coefficients
@@ -67,7 +70,7 @@ function open(given, invert) {
 async function openAnew({file, name}, invert) {
   const photo = await read(file, name, invert), small = smallSize(photo.width, photo.height);
   const luma = Float32Array.from(resize(photo, ...small).data, (value) => value / 255);
-  return {photo, small, luma, half: pool(luma, 1, small, [small[0] / 2, small[1] / 2]), predictions: new Map(), view: null};
+  return {photo, small, luma, half: pool(luma, 1, small, [small[0] / 2, small[1] / 2]), predictions: new Map(), plain: null, view: null};
 }
 
 /**
@@ -96,22 +99,48 @@ async function predictAnew(opened, asked) {
   const painted = asked.keep_tints && photo.kind === "tinted" ? tints(photo.own, size).map(({x, y, rgb}) => ({x, y, colour: hexOf(rgb)})) : [];
   const others = asked.variant ? await variantHints(opened, asked) : [];
   const borrowed = asked.reference ? await borrow(opened, asked.reference, asked.strength) : [];
-  return paint(opened, [...borrowed, ...patches([...painted, ...others, ...asked.hints], size, small)]);
+  return paint(opened, borrowed, patches([...painted, ...others, ...asked.hints], size, small));
 }
 
 /**
  * @param {Opened} opened
+ * @param {Patch[]} borrowed
  * @param {Patch[]} found
  * @returns {Promise<Prediction>}
  */
-async function paint({small, luma, half}, found) {
-  const network = await theNetwork(), {cells} = network, [width, height] = [small[0] / 2, small[1] / 2];
-  const painting = await network.paint(luma, rasterise(found, ...small), ...small);
-  const chroma = enforceHints(half, painting.chroma, width, height, found);
+async function paint(opened, borrowed = [], found = []) {
+  const {small, luma, half} = opened, {cells} = await theNetwork(), [width, height] = [small[0] / 2, small[1] / 2];
+  const given = [...borrowed, ...found], painting = await look(opened, given);
+  let {chroma} = painting;
+  if (found.length) {
+    const before = await look(opened, borrowed), features = borrowed.length ? (await look(opened, [])).features : before.features;
+    chroma = limitHints(before.chroma, chroma, width, height, features, found);
+  }
+  chroma = enforceHints(half, chroma, width, height, given);
   if (!chroma.every(Number.isFinite)) throw new Failure("web_model", {reason: "NaN"});
   const [columns, rows] = small.map((side) => Math.ceil(side / 4)), size = columns * rows;
   return {coefficients: guidedUpsampling(half, chroma, width, height), chroma, luma: pool(luma, 1, small, [columns, rows]),
     palette: {width: columns, height: rows, cells, probabilities: softmax(painting.palette, cells.length / 2, size)}};
+}
+
+/**
+ * One look of the network. That without hints is kept, since others are compared with it.
+ * @param {Opened} opened
+ * @param {Patch[]} found
+ * @returns {Promise<Look>}
+ */
+function look(opened, found) {
+  const {luma, small, plain} = opened;
+  if (!found.length && plain) return plain;
+  const looked = theNetwork().then((network) => network.paint(luma, rasterise(found, ...small), ...small)).then(({chroma, palette, features, channels}) => {
+    const [columns, rows] = small.map((side) => Math.ceil(side / STRIDE));
+    return {chroma, palette, features: {columns, rows, channels, data: features}};
+  });
+  if (!found.length) {
+    opened.plain = looked;
+    looked.catch(() => opened.plain = null);
+  }
+  return looked;
 }
 
 /**
@@ -153,16 +182,11 @@ async function variantHints(opened, asked) {
  * @returns {Promise<Patch[]>}
  */
 async function borrow(opened, reference, strength) {
-  const other = await open(reference, false), network = await theNetwork();
-  const seen = async (/** @type {Opened} */ {luma, small}) => {
-    const {features, channels} = await network.paint(luma, new Float32Array(3 * luma.length), ...small);
-    return {data: features, channels, size: features.length / channels};
-  };
-  const [own, theirs] = [await seen(opened), await seen(other)];
-  const cells = (/** @type {Opened} */ {small}) => /** @type {[number, number]} */ (small.map((side) => Math.ceil(side / STRIDE)));
-  const [across, down] = cells(opened), colours = await chromaGrid(other, cells(other));
+  const other = await open(reference, false);
+  const {features: own} = await look(opened, []), {features: theirs} = await look(other, []);
+  const {columns: across, rows: down} = own, colours = await chromaGrid(other, [theirs.columns, theirs.rows]);
   if (!colours) throw new Failure("web_reference_grey");
-  const usual = await paint(opened, []), half = /** @type {[number, number]} */ ([opened.small[0] / 2, opened.small[1] / 2]);
+  const usual = await paint(opened), half = /** @type {[number, number]} */ ([opened.small[0] / 2, opened.small[1] / 2]);
   const before = pool(usual.chroma, 2, half, [across, down]), count = across * down, there = colours.length / 2;
   return matchFeatures(own, theirs).map(([place, match]) => {
     const chroma = [0, 1].map((axis) => before[axis * count + place] + strength * (colours[axis * there + match] - before[axis * count + place]));

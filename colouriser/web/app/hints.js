@@ -1,5 +1,5 @@
-// A hint is a colour at a place: what hints.py does, for the browser. `enforce` makes sure that hints are obeyed,
-// `suggest` reads likely colours from the palette, `sampleVariants` draws other colourings from it.
+// A hint is a colour at a place: what hints.py does, for the browser. `limitHints` keeps them to their things, `enforceHints`
+// makes sure that they are obeyed, `suggest` reads likely colours from the palette, `sampleVariants` draws other colourings from it.
 import {chromaOf, toRgb} from "./guide.js";
 import {roundEven} from "./luma.js";
 
@@ -8,6 +8,7 @@ import {roundEven} from "./luma.js";
  * @typedef {{top: number, left: number, height: number, width: number, chroma: ArrayLike<number>}} Patch In the small copy.
  * @typedef {{width: number, height: number, cells: Float32Array, probabilities: Float32Array}} Palette
  *   `cells`: chroma, Cb and Cr by turns. `probabilities`: of the cells at a place lie side by side.
+ * @typedef {{columns: number, rows: number, channels: number, data: Float32Array}} Features What the encoder sees: planes.
  */
 
 const MAX_PATCH = 9; // side of a patch: the network has seen none larger
@@ -15,6 +16,8 @@ const RADIUS = 0.01; // of the shorter side
 const REACH = 0.21, LUMA_TOLERANCE = 0.16, CHROMA_TOLERANCE = 0.032; // how far a correction reaches
 const WITHIN = 16 / 255, APART = 24 / 255; // chroma that the eye takes for one colour; of two suggestions
 const OBJECTS = 6, SPACING = 0.2, CLEAR = 0.2; // of variants: places, their distance, least likelihood
+const AROUND = 0.15; // of the side: nearer to a hint everything follows it
+const OTHER_THING = 0.15, SAME_THING = 0.55; // cosine of features up to which a place far away follows a hint not at all, and from which on it does
 const ALIKENESS = 0.75; // cosine of features from which on two places are taken for the same thing
 
 /**
@@ -90,6 +93,59 @@ export function enforceHints(luma, chroma, width, height, found) {
     }
   }
   return chroma.map((value, i) => value + total[i % size] * missing[i] / weights[i % size]);
+}
+
+/**
+ * Keep what hints change to what is around them, and to what looks like their things.
+ * @param {Float32Array} before Chroma without them: two planes, half as large as the small copy.
+ * @param {Float32Array} chroma The same with them.
+ * @param {number} width
+ * @param {number} height
+ * @param {Features} features Of the photograph.
+ * @param {Patch[]} found
+ * @returns {Float32Array}
+ */
+export function limitHints(before, chroma, width, height, features, found) {
+  const size = width * height, near = new Float32Array(size), seen = directions(features);
+  const {columns, rows} = features, follows = new Float32Array(columns * rows);
+  for (const patch of found) {
+    const top = (2 * patch.top + patch.height) / 4, left = (2 * patch.left + patch.width) / 4;
+    const row = Math.min(Math.floor(top / height * rows), rows - 1), column = Math.min(Math.floor(left / width * columns), columns - 1);
+    const here = seen[row * columns + column];
+    for (const [place, values] of seen.entries())
+      follows[place] = Math.max(follows[place], Math.min(1, (product(values, here) - OTHER_THING) / (SAME_THING - OTHER_THING)));
+    for (let i = 0; i < size; i++) {
+      const x = i % width, y = (i - x) / width, distance = ((y - top) ** 2 + (x - left) ** 2) / (AROUND ** 2 * size);
+      near[i] = Math.max(near[i], Math.exp(-distance / 2));
+    }
+  }
+  const alike = stretch(follows, columns, rows, width, height);
+  return chroma.map((value, i) => before[i] + Math.max(alike[i % size], near[i % size]) * (value - before[i]));
+}
+
+/**
+ * A plane at another size, between its places as PyTorch's `interpolate` has it.
+ * @param {Float32Array} plane
+ * @param {number} columns
+ * @param {number} rows
+ * @param {number} width
+ * @param {number} height
+ */
+function stretch(plane, columns, rows, width, height) {
+  const sides = [[columns, width], [rows, height]].map(([from, to]) => Array.from({length: to}, (_, i) => {
+    const place = Math.max(0, (i + 0.5) * from / to - 0.5), low = Math.min(Math.floor(place), from - 1);
+    return {low, high: Math.min(low + 1, from - 1), share: place - low};
+  }));
+  const out = new Float32Array(width * height);
+  for (const [y, down] of sides[1].entries())
+    for (const [x, across] of sides[0].entries()) {
+      const [above, below] = [down.low, down.high].map((row) => {
+        const left = plane[row * columns + across.low], right = plane[row * columns + across.high];
+        return left + across.share * (right - left);
+      });
+      out[y * width + x] = above + down.share * (below - above);
+    }
+  return out;
 }
 
 /**
@@ -192,22 +248,40 @@ function random(seed) {
 }
 
 /**
+ * What the encoder sees at each place, of length 1.
+ * @param {Features} features
+ */
+function directions({columns, rows, channels, data}) {
+  const size = columns * rows;
+  return Array.from({length: size}, (_, place) => {
+    const values = Float32Array.from({length: channels}, (__, channel) => data[channel * size + place]);
+    const norm = Math.max(1e-12, Math.sqrt(product(values, values)));
+    return values.map((value) => value / norm);
+  });
+}
+
+/**
+ * @param {Float32Array} one
+ * @param {Float32Array} other
+ */
+function product(one, other) {
+  let sum = 0;
+  for (let i = 0; i < one.length; i++) sum += one[i] * other[i];
+  return sum;
+}
+
+/**
  * Places of a photograph and, for each, the most similar of another, if it is alike enough.
- * @param {{size: number, channels: number, data: Float32Array}} own `size`: places.
- * @param {{size: number, channels: number, data: Float32Array}} other
+ * @param {Features} own
+ * @param {Features} other
  * @returns {[number, number][]}
  */
 export function matchFeatures(own, other) {
-  const [one, two] = [own, other].map(({size, channels, data}) => Array.from({length: size}, (_, place) => {
-    const values = Float32Array.from({length: channels}, (__, channel) => data[channel * size + place]);
-    const norm = Math.max(1e-12, Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)));
-    return values.map((value) => value / norm);
-  }));
+  const [one, two] = [directions(own), directions(other)];
   return one.flatMap((values, place) => {
     let best = 0, most = -1;
     for (const [index, others] of two.entries()) {
-      let cosine = 0;
-      for (let i = 0; i < values.length; i++) cosine += values[i] * others[i];
+      const cosine = product(values, others);
       if (cosine > most) [best, most] = [index, cosine];
     }
     return most >= ALIKENESS ? [/** @type {[number, number]} */ ([place, best])] : [];
