@@ -34,7 +34,7 @@ test: .venv/test .venv/browser node_modules/.package-lock.json
 	$(BIN)/node node_modules/eslint/bin/eslint.js colouriser tests
 	$(BIN)/node node_modules/typescript/bin/tsc
 	$(BIN)/node --test tests/viewer/*.test.js
-	$(BIN)/python -m pytest -n 3 --dist loadfile || $(BIN)/python -m pytest $(FAILED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile || $(BIN)/python -m pytest $(FAILED)
 
 test-fast: .venv/test
 	$(BIN)/python -m pytest -m "not slow"

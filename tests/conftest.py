@@ -1,11 +1,14 @@
 """Photographs, folders and a Hub that several tests use. Nothing here leaves this machine."""
 
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from skimage import data
@@ -58,10 +61,24 @@ def astronaut() -> Image.Image:
     return Image.fromarray(data.astronaut())
 
 
+def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPathFactory) -> Path:
+    """A folder that takes long to make: the first process of tests makes it for all, and none
+    changes it."""
+    root = factory.getbasetemp()
+    root = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "made-once"
+    folder, done = root / name, root / f"{name}.done"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f"{name}.lock"):
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def handful(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 30 small colour photographs: parts of four real ones."""
-    return write_handful(tmp_path_factory.mktemp("handful"))
+    return made_once("handful", write_handful, tmp_path_factory)
 
 
 def train(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -73,10 +90,13 @@ def train(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="session")
 def run(handful: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the whole smoke chain."""
-    folder = tmp_path_factory.mktemp("runs") / "smoke"
-    result = train("all", "--recipe", "smoke", "--images", handful, "--run", folder)
-    assert result.returncode == 0, result.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        result = train("all", "--recipe", "smoke", "--images", handful, "--run", folder)
+        assert result.returncode == 0, result.stderr
+
+    made = made_once("smoke", make, tmp_path_factory)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("runs") / "smoke"))
 
 
 @pytest.fixture(scope="session")
@@ -89,9 +109,7 @@ def gradio_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def web_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The browser edition of the bundled model."""
-    folder = tmp_path_factory.mktemp("web") / "out"
-    build(folder)
-    return folder
+    return made_once("web", lambda folder: build(folder / "out"), tmp_path_factory) / "out"
 
 
 @pytest.fixture(scope="session")
