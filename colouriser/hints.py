@@ -279,18 +279,20 @@ def limit_hints(before: Tensor, chroma: Tensor, features: Tensor, found: Sequenc
         found: the hints, in the small copy, of twice chroma's size.
     """
     height, width = chroma.shape[2:]
-    y, x = torch.arange(height).view(-1, 1), torch.arange(width)
     seen = F.normalize(features, dim=0)
-    follows, near = torch.zeros(seen.shape[1:]), torch.zeros(height, width)
-    for patch in found:
-        top, left = ((s.start + s.stop) / 4 for s in (patch.rows, patch.columns))
-        row = min(int(top / height * seen.shape[1]), seen.shape[1] - 1)
-        column = min(int(left / width * seen.shape[2]), seen.shape[2] - 1)
-        cosine = torch.einsum("chw,c->hw", seen, seen[:, row, column])
-        follows = torch.maximum(follows, (cosine - OTHER_THING) / (SAME_THING - OTHER_THING))
-        distance = ((y - top) ** 2 + (x - left) ** 2) / (AROUND**2 * height * width)
-        near = torch.maximum(near, torch.exp(-distance / 2))
-    alike = F.interpolate(follows[None, None].clamp(max=1), (height, width), mode="bilinear")
+    places = [
+        ((p.rows.start + p.rows.stop) / 4, (p.columns.start + p.columns.stop) / 4) for p in found
+    ]
+    rows = [min(int(top / height * seen.shape[1]), seen.shape[1] - 1) for top, _ in places]
+    columns = [min(int(left / width * seen.shape[2]), seen.shape[2] - 1) for _, left in places]
+    cosines = torch.einsum("cp,chw->phw", seen[:, rows, columns], seen).amax(0)
+    alike = ((cosines - OTHER_THING) / (SAME_THING - OTHER_THING)).clamp(0, 1)
+    alike = F.interpolate(alike[None, None], (height, width), mode="bilinear")
+    y, x = torch.arange(height).view(-1, 1), torch.arange(width)
+    distance = torch.full((height, width), torch.inf)
+    for top, left in places:
+        distance = torch.minimum(distance, (y - top) ** 2 + (x - left) ** 2)
+    near = torch.exp(-distance / (2 * AROUND**2 * height * width))
     return before + torch.maximum(alike, near) * (chroma - before)
 
 

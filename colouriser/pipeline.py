@@ -233,12 +233,15 @@ class Colouriser:
         hints: Sequence[Hint] = (),
         reference: ReferenceCopy | None = None,
         strength: float = STRENGTH.default,
+        limited: bool = True,
     ) -> Prediction:
         """The same for a photograph that is elsewhere.
 
         Args:
             copy, reference: see `working_copy` and `reference_copy`.
             hints, strength: see `colourise`.
+            limited: whether hints stay with their things (`limit_hints`), for which the network is
+                asked once more; where they lie everywhere nothing is left to keep them from.
 
         Raises:
             HintError, ModelError, SettingError: see `colourise`.
@@ -248,6 +251,8 @@ class Colouriser:
         small = _to_tensor(copy.luma)
         borrowed = () if reference is None else self._borrowed(small, reference, strength)
         found = patches(hints, copy.size, (small.shape[3], small.shape[2]))
+        if not limited:
+            borrowed, found = [*borrowed, *found], []
         return self._predict(copy.size, small, borrowed, found)
 
     def predict_copies(self, copies: Sequence[WorkingCopy]) -> list[Prediction | ModelError]:

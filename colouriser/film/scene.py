@@ -16,7 +16,7 @@ from PIL import Image
 from .. import colour, guide
 from ..hints import Hint
 from ..options import DETAIL
-from ..pipeline import Colouriser
+from ..pipeline import Colouriser, working_copy
 from .carry import carry, find_steps, smooth
 from .planes import Layout
 
@@ -99,7 +99,9 @@ class SceneColouriser:
             if given:  # a person's colours are truer than the network's
                 predicted[frame] = _from_alike(small[frame], carried[frame])
             else:
-                predicted[frame] = self.predict(luma, self._hints(luma, carried[frame]))
+                predicted[frame] = self.predict(
+                    luma, self._hints(luma, carried[frame]), limited=False
+                )
         # What is known from the key frame counts for more than what is guessed anew.
         sources = {f: weighted(chroma, GUESSED) for f, chroma in predicted.items() if f not in keys}
         guessed = carry(small, steps, sources, GUESS_KEPT, straight=False)
@@ -130,17 +132,21 @@ class SceneColouriser:
                 hints.append(Hint(x, y, (rgb[0], rgb[1], rgb[2]), scale[0]))
         return hints
 
-    def predict(self, luma: np.ndarray, hints: Sequence[Hint] = ()) -> np.ndarray:
+    def predict(
+        self, luma: np.ndarray, hints: Sequence[Hint] = (), limited: bool = True
+    ) -> np.ndarray:
         """What the network makes of one frame: chroma, float32 h×w×2 of `working_size`.
 
         Args:
             luma: uint8, of any size.
             hints: in pixels of `luma`.
+            limited: see `Colouriser.predict_copy`.
 
         Raises:
             HintError: a hint lies outside of the frame.
         """
-        prediction = self.colouriser.predict(Image.fromarray(luma), self.detail, hints)
+        copy = working_copy(Image.fromarray(luma), self.detail)
+        prediction = self.colouriser.predict_copy(copy, hints, limited=limited)
         return at_size(prediction.coefficients, luma, self.size)
 
 
