@@ -42,7 +42,8 @@ SPACING = 0.2  # of two of them, as a share of the small copy's longer side
 CLEAR = 0.2  # least probability of a colour in a variant, of that of the likeliest
 AROUND = 0.15  # of the side: nearer to a hint everything follows it
 OTHER_THING, SAME_THING = 0.15, 0.55  # cosine of two places' features up to which one does not
-# follow a hint at the other, if it is far away, and from which on it does
+# follow a hint at the other, if it is far away, and from which on it does; they and the next are
+# chosen on validation for the encoder of the bundled weights
 ALIKENESS = 0.75  # cosine of two places' features from which on they are taken for the same thing
 
 Colour = Sequence[int] | str  # numpy's arrays are taken, too
