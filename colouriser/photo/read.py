@@ -51,10 +51,15 @@ Image.init()  # registers all formats; Pillow would do it too late
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
 READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
-JPEGS, WHOLE = ("JPEG", "MPO"), ("JPEG", "MPO", "PNG", "JPEG2000", "PPM")  # read as a whole
+JPEGS = ("JPEG", "MPO")
+WHOLE = (*JPEGS, "PNG", "GIF", "JPEG2000", "PPM")  # read as a whole
 JPEG_START = b"\xff\xd8\xff"
 KNOWN_STARTS = (JPEG_START, png.START, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8", b"BM")
 REDUCED = 1024  # longest side in samples from which the small picture of colours is made
+SCAN, NO_PICTURE = (
+    b"\xff\xda",
+    b"\x55" * 64,
+)  # to a decoder some more of a picture that is not whole
 RARE_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)  # of which Pillow reads those of 8 bits and with loss
 NONE = Image.new("L", (1, 1))  # stands where pixels come later
 USUAL_COMPRESSIONS = (1, 5, 8, 32946, 32773)  # none, LZW, deflate, PackBits
@@ -171,6 +176,8 @@ def read_picture(source: str | Path | BinaryIO, name: str | None = None) -> Imag
 def _picture(file: BinaryIO, name: str) -> Image.Image:
     head = file.read(HEAD)
     file.seek(0)
+    if head.startswith(JPEG_START):
+        file = _with_its_end(file)
     if head[:2] in (b"II", b"MM"):
         page, file = _page(file, name)
         if page and page.deep:
@@ -239,6 +246,8 @@ def _read(file: BinaryIO, name: str) -> Photo:
             return _of_samples(*_samples_of(page), name, about, _page_orientation(page))
     if head.startswith(png.START):
         file = _without_damaged_details(file, name)
+    if head.startswith(JPEG_START):
+        file = _with_its_end(file)
     try:
         opened = Image.open(file, formats=READABLE)
     except Image.UnidentifiedImageError as error:
@@ -309,6 +318,24 @@ def _without_damaged_details(file: BinaryIO, name: str) -> BinaryIO:
         kept.append(data[last:start])
         last = end
     return io.BytesIO(b"".join([*kept, data[last:]]))
+
+
+def _with_its_end(file: BinaryIO) -> BinaryIO:
+    """A JPEG, with the mark of its end, which some programs and broken copies lack, if nothing else
+    is missing: then whatever stands before that mark is passed over."""
+    data = _all(file)
+    if data.rfind(END) > data.rfind(SCAN):
+        return io.BytesIO(data)
+    pictures = list[bytes]()
+    for behind in (END, NO_PICTURE + END):
+        try:
+            image = Image.open(io.BytesIO(data + behind), formats=["JPEG"])
+        except Image.UnidentifiedImageError:  # of a rare kind
+            return io.BytesIO(data)
+        _check_size(image.size)
+        _check_scans(data)
+        pictures.append(image.tobytes())
+    return io.BytesIO(data + END if pictures[0] == pictures[1] else data)
 
 
 def _rare_samples(data: bytes) -> tuple[np.ndarray, Numbers] | None:

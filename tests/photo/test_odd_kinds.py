@@ -190,3 +190,33 @@ def test_numbers_in_text_are_not_made_up(numbers: bytes, tmp_path: Path) -> None
     (tmp_path / "a.pgm").write_bytes(b"P2 2 2 4095\n" + numbers)
     with pytest.raises(PhotoError, match="damaged"):
         photo.read(tmp_path / "a.pgm")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_lacks_the_mark_of_its_end(
+    progressive: bool, cat: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "whole.jpg", progressive=progressive)
+    data = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[:-2])
+    expected = read_luma(tmp_path / "whole.jpg")
+    assert np.array_equal(read_luma(tmp_path / "a.jpg"), expected)
+    write(cat, tmp_path / "out.jpg", photo.read(tmp_path / "a.jpg"))
+    assert np.array_equal(read_luma(tmp_path / "out.jpg"), expected)
+    (tmp_path / "b.jpg").write_bytes(data[: len(data) * 9 // 10])
+    with pytest.raises(PhotoError, match="incomplete"):
+        photo.read(tmp_path / "b.jpg")
+
+
+def test_xmp_of_a_gif(cat: Image.Image, tmp_path: Path) -> None:
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22'
+    packet += b'-rdf-syntax-ns#"><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" '
+    packet += "dc:title='Mühle'/></rdf:RDF></x:xmpmeta>".encode()
+    buffer = io.BytesIO()
+    cat.convert("L").save(buffer, "GIF")
+    start = 13 + 3 * 256
+    block = b"\x21\xff\x0bXMP DataXMP" + packet + b"\1" + bytes(range(255, -1, -1)) + b"\0"
+    data = buffer.getvalue()
+    (tmp_path / "a.gif").write_bytes(data[:start] + block + data[start:])
+    write(cat, tmp_path / "out.png", photo.read(tmp_path / "a.gif"))
+    assert "Mühle".encode() in (tmp_path / "out.png").read_bytes()
