@@ -17,13 +17,14 @@ log = logging.getLogger(__name__)
 EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965  # tags that point to directories
 ORIENTATION, COLOUR_SPACE, WIDTH, HEIGHT = 274, 40961, 40962, 40963
 XMP, IPTC, PHOTOSHOP, PROFILE = 700, 33723, 34377, 34675  # of TIFF, kept by themselves
+IMAGEJ_SIZES, IMAGEJ = 50838, 50839
 THUMBNAIL, THUMBNAIL_SIZE = 513, 514
 RESOLUTION = frozenset({282, 283, 296})  # written anew
 # How a TIFF stores its pixels; layers, tables of colours, sub-directories, C2PA.
 STRUCTURE = frozenset(
     {*range(254, 267), 273, 274, 277, 278, 279, 280, 281, 284, *range(288, 294), 301, 317}
     | {*range(318, 326), 330, *range(332, 335), 336, *range(338, 348), *range(512, 533)}
-    | {XMP, IPTC, PHOTOSHOP, PROFILE, 37724, 52545, 33421, 33422, 50838, 50839}
+    | {XMP, IPTC, PHOTOSHOP, PROFILE, 37724, 52545, 33421, 33422, IMAGEJ_SIZES, IMAGEJ}
 )
 PLACES_ON_MAPS = frozenset({33550, 33922, 34264, 34735, 34736, 34737})  # GeoTIFF
 CLASSIC = 13  # the last type that a TIFF of 32 bits has

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 EXIF_START, XMP_START = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 MORE_XMP_START = b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP_START, ICC_START = b"Photoshop 3.0\0", b"ICC_PROFILE\0"
+GIF_XMP, GIF_XMP_END = b"\x21\xff\x0bXMP DataXMP", b"\1\xff\xfe\xfd\xfc"  # XMP, part 3, 1.1.2
+# Of JPEG: what cameras and programs said before there was EXIF (PictureInfo, Ducky, comments).
+OLD_DETAILS = (0xEA, 0xEC)
 MAX_SEGMENT = 65_533  # bytes of a JPEG's, without its length
 MAX_PARTS = 2_000  # segments that are looked at
 PNG_XMP = b"XML:com.adobe.xmp"
@@ -51,6 +54,7 @@ class Metadata:
     resources: bytes = b""  # of Photoshop, without IPTC
     comments: tuple[bytes, ...] = ()
     texts: tuple[tuple[bytes, bytes], ...] = ()  # chunks of a PNG: name and content
+    segments: tuple[tuple[int, bytes], ...] = ()  # more of a JPEG: marker and content
     profiled: bool = False  # its colours had a profile, which was applied
 
 
@@ -59,7 +63,7 @@ def of_image(image: Image.Image, data: bytes, name: str) -> Metadata:
 
     Args:
         image: opened from it.
-        data: the file, of JPEG and PNG.
+        data: the file, of JPEG, PNG, GIF and JPEG 2000.
     """
     profiled = "icc_profile" in image.info
     if image.format in ("JPEG", "MPO"):
@@ -73,6 +77,8 @@ def of_image(image: Image.Image, data: bytes, name: str) -> Metadata:
         return replace(_of_jpeg_2000(data), comments=comments, profiled=profiled)
     block = block if isinstance(block, bytes) else b""
     packet = packet if isinstance(packet, bytes) else b""
+    if image.format == "GIF":
+        packet = data.partition(GIF_XMP)[2].partition(GIF_XMP_END)[0]
     return Metadata(block.removeprefix(EXIF_START), packet, comments=comments, profiled=profiled)
 
 
@@ -103,6 +109,8 @@ def of_directory(tiff: Tiff, page: Directory, name: str) -> Metadata:
         if tag in entries
     }
     resources, iptc = _resources(found.get(exif.PHOTOSHOP, b""), name)
+    if exif.IMAGEJ in entries:
+        log.warning("%s: what ImageJ says of it (Info, overlays) stays behind", name)
     without = exif.STRUCTURE | exif.RESOLUTION
     return Metadata(
         exif.from_tiff(tiff, page, name, without),
@@ -131,7 +139,7 @@ def orientation(metadata: Metadata) -> int:
 def of_jpeg(data: bytes, name: str) -> Metadata:
     """What a JPEG says."""
     block, packet, photoshop = b"", b"", b""
-    comments, more = list[bytes](), list[tuple[int, bytes]]()
+    comments, more, old = list[bytes](), list[tuple[int, bytes]](), list[tuple[int, bytes]]()
     for number, (marker, start, end) in enumerate(segments(data)):
         if number > MAX_PARTS or marker == 0xDA:
             break
@@ -148,13 +156,15 @@ def of_jpeg(data: bytes, name: str) -> Metadata:
             photoshop += content[len(PHOTOSHOP_START) :]
         elif marker == COMMENT and content:
             comments.append(content)
+        elif marker in OLD_DETAILS:
+            old.append((marker, content))
     if more:
         try:
             packet = xmp.joined(packet, b"".join(part for _, part in sorted(more)))
         except ValueError as error:
             log.warning("%s: a part of its XMP is damaged, and dropped (%s)", name, reason(error))
     resources, iptc = _resources(photoshop, name)
-    return Metadata(block, packet, iptc, resources, tuple(comments))
+    return Metadata(block, packet, iptc, resources, tuple(comments), segments=tuple(old))
 
 
 def _resources(photoshop: bytes, name: str) -> tuple[bytes, bytes]:
@@ -236,6 +246,7 @@ class Kept:
     resources: bytes
     comments: tuple[bytes, ...]
     texts: tuple[tuple[bytes, bytes], ...]
+    segments: tuple[tuple[int, bytes], ...]
     profile: bytes
 
 
@@ -278,7 +289,8 @@ def kept(
     texts = tuple(text for text in metadata.texts if position or not _is_position(text[1]))
     profile = _srgb() if metadata.profiled else b""
     _say_left(metadata, name, file_format)
-    return Kept(block, packet, metadata.iptc, metadata.resources, metadata.comments, texts, profile)
+    iptc, resources, comments = metadata.iptc, metadata.resources, metadata.comments
+    return Kept(block, packet, iptc, resources, comments, texts, metadata.segments, profile)
 
 
 def _is_position(content: bytes) -> bool:
@@ -293,6 +305,8 @@ def _say_left(metadata: Metadata, name: str, file_format: str) -> None:
         log.warning(LEFT, name, "details of Photoshop", file_format)
     if any(said) and file_format in ("WEBP", "TIFF"):
         log.warning(LEFT, name, "comments", file_format)
+    if metadata.segments and file_format != "JPEG":
+        log.warning(LEFT, name, "details of old cameras and programs", file_format)
     if file_format == "BMP" and any((metadata.exif, metadata.xmp, metadata.iptc, *said)):
         log.warning(LEFT, name, "details", file_format)
 
@@ -324,6 +338,7 @@ def _contents(found: Kept) -> Iterator[tuple[int, bytes]]:
         yield 0xED, PHOTOSHOP_START + photoshop[start : start + room]
     if found.profile:
         yield 0xE2, ICC_START + b"\1\1" + found.profile
+    yield from found.segments
     for comment in found.comments:
         yield COMMENT, comment[: MAX_SEGMENT - 2]
     for chunk, content in found.texts:

@@ -235,6 +235,16 @@ def test_iptc_that_a_format_cannot_hold_is_said(
     assert "out.webp: its IPTC captions stay behind, since WEBP holds none" in caplog.text
 
 
+def test_what_old_cameras_said_stays_in_jpeg(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = b"[picture info]\r\nTimeDate=883612800\r\n"
+    path = with_segments(tmp_path / "in.jpg", (0xEC, said))
+    assert said in coloured(path, tmp_path / "out.jpg").read_bytes()
+    coloured(path, tmp_path / "out.png")
+    assert "out.png: its details of old cameras and programs stay behind" in caplog.text
+
+
 def test_comments_stay(tmp_path: Path) -> None:
     path = with_segments(tmp_path / "in.jpg", (0xFE, TEXT.encode()), (0xFE, b"second"))
     found = coloured(path, tmp_path / "out.jpg").read_bytes()
