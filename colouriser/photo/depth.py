@@ -20,6 +20,7 @@ BRIGHT = 95  # percentile of values above zero that tells which white floats hav
 HIGHLIGHTS = 4  # times white that this percentile may reach, as raw developers write them
 DIM = 4  # times below white the brightest value is, from which it is said: scans of 14 in 16 bits
 SAMPLED = 1 << 18  # values looked at for a percentile
+SHOULDER = 0.8  # light of paper's white, up to which that of a brighter picture is as it is
 EXACT = 0x100  # of Little CMS: no coarse table, which would lose what is dark
 FAMILIES = {"grey": (b"GRAY", "gray"), "rgb": (b"RGB ", "rgb"), "cmyk": (b"CMYK", "cmyk")}
 
@@ -37,6 +38,7 @@ class Numbers:
     premultiplied: bool = False  # colours are multiplied by it
     profile: bytes = b""  # ICC
     gamma: float = 0.0  # stored = light ** gamma; 0 is sRGB's own curve
+    transfer: str = ""  # of those in BRIGHTER; nothing of others
 
 
 def to_deep_luma(
@@ -81,6 +83,8 @@ def to_deep_luma(
         if profile:
             values, profile, said = _transformed(values, profile, numbers.family)
             notes += said
+        elif numbers.transfer:
+            values = srgb(_shoulder(BRIGHTER[numbers.transfer](values)))
         elif numbers.gamma:
             values = srgb(values ** (1 / numbers.gamma))
         luma[top : top + rows] = np.rint(_luma(values, numbers.family, bool(profile)) * TOP)
@@ -178,6 +182,31 @@ def srgb(light: np.ndarray) -> np.ndarray:
     """Linear light in [0, 1] with sRGB's curve (IEC 61966-2-1)."""
     low = light <= 0.0031308
     return np.where(low, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def _pq(values: np.ndarray) -> np.ndarray:
+    """Light of values in PQ (SMPTE ST 2084), where 1 is the white of paper, 203 candela a square
+    metre (ITU-R BT.2408)."""
+    root = values ** (1 / 78.84375)
+    light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
+    return light ** (1 / 0.1593017578125) * (10_000 / 203)
+
+
+def _hlg(values: np.ndarray) -> np.ndarray:
+    """The same of values in hybrid log-gamma (ITU-R BT.2100), whose white of paper is at 0.75."""
+    scene = np.where(
+        values <= 0.5, values**2 / 3, (np.exp((values - 0.55991073) / 0.17883277) + 0.28466892) / 12
+    )
+    return (scene / 0.2650) ** 1.2
+
+
+BRIGHTER = {"PQ": _pq, "HLG": _hlg}  # kinds of transfer that have room above the white of paper
+
+
+def _shoulder(light: np.ndarray) -> np.ndarray:
+    """Light below 1: what is brighter than the white of paper is not cut off, but pressed."""
+    over = np.maximum(light - SHOULDER, 0) / (1 - SHOULDER)
+    return np.where(light <= SHOULDER, light, SHOULDER + (1 - SHOULDER) * (1 - np.exp(-over)))
 
 
 def _luma(values: np.ndarray, family: str, transformed: bool) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from .depth import Numbers
 
 START = b"\x89PNG\r\n\x1a\n"
-LINEAR = b"\x08"  # of ITU-T H.273's kinds of transfer
+LINEAR, BRIGHTER = b"\x08", {b"\x10": "PQ", b"\x12": "HLG"}  # of ITU-T H.273's kinds of transfer
 USUAL_GAMMA, NEAR = 0.45455, 0.02  # of sRGB, whose own curve is meant by it
 MAX_CHUNKS = 10_000  # that are looked at; programs write a few
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by type of colour, but for palettes
@@ -63,8 +63,9 @@ def numbers(data: bytes) -> tuple[Numbers, int, bool]:
     few = few if few < bits and kind != 3 else 0
     alpha = {4: 1, 6: 3}.get(kind)
     family = "rgb" if kind & 2 else "grey"
-    meaning = Numbers(family, bits, significant=few, alpha=alpha, gamma=gamma)
-    return meaning, bits, bits == 16 or bool(gamma) or bool(few and bits == 8)
+    bright = BRIGHTER.get(transfer, "")
+    meaning = Numbers(family, bits, significant=few, alpha=alpha, gamma=gamma, transfer=bright)
+    return meaning, bits, bits == 16 or bool(gamma or bright) or bool(few and bits == 8)
 
 
 def chunk(name: bytes, content: bytes) -> bytes:

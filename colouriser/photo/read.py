@@ -448,14 +448,21 @@ def _deep_samples(
         family = "rgb" if samples.shape[2] >= 3 else "grey"
         alpha = {2: 1, 4: 3}.get(samples.shape[2])
         return samples, Numbers(family, bits, alpha=alpha, profile=profile)
+    if image.format in ("HEIF", "AVIF"):
+        whole = _all(file)
+        transfer = png.BRIGHTER.get(whole.partition(b"colrnclx")[2][3:4], "")
     if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
         bits = image.info["bit_depth"]
         samples = _with_channels(
-            np.asarray(pillow_heif.open_heif(io.BytesIO(_all(file)), convert_hdr_to_8bit=False))
+            np.asarray(pillow_heif.open_heif(io.BytesIO(whole), convert_hdr_to_8bit=False))
         )
         family = "rgb" if samples.shape[2] >= 3 else "grey"
         alpha = {2: 1, 4: 3}.get(samples.shape[2])
-        return samples >> (16 - bits), Numbers(family, bits, alpha=alpha, profile=profile)
+        numbers = Numbers(family, bits, alpha=alpha, profile=profile, transfer=transfer)
+        return samples >> (16 - bits), numbers
+    if image.format in ("HEIF", "AVIF") and transfer:
+        image.load()
+        return _eight_bits(image, Numbers(bits=8, profile=profile, transfer=transfer))
     if image.format == "PPM":
         if found := NETPBM.match(data):
             kind, width, height, largest = (int(group) for group in found.groups())

@@ -77,6 +77,31 @@ def test_linear_light_by_its_code(tmp_path: Path) -> None:
     assert abs(read_luma(tmp_path / "a.png") - 188).max() <= 1
 
 
+@pytest.mark.parametrize("kind", ["png", "heic", "avif"])
+@pytest.mark.parametrize(("code", "transfer"), [(148, 16), (191, 18)])  # 58 % of PQ, 75 % of HLG
+def test_the_white_of_paper_in_a_picture_for_brighter_screens(
+    code: int, transfer: int, kind: str, tmp_path: Path
+) -> None:
+    import pillow_heif
+
+    image, path, buffer = (
+        Image.new("RGB", (64, 64), (code,) * 3),
+        tmp_path / f"a.{kind}",
+        io.BytesIO(),
+    )
+    if kind == "heic":
+        pillow_heif.from_pillow(image).save(path, quality=-1, transfer_characteristics=transfer)
+    elif kind == "png":
+        image.save(buffer, "PNG")
+        code_points = (b"cICP", bytes([9, transfer, 0, 1]))
+        path.write_bytes(png.with_chunks(buffer.getvalue(), [code_points]))
+    else:
+        image.save(buffer, "AVIF", quality=100)
+        head, mark, rest = buffer.getvalue().partition(b"colrnclx")
+        path.write_bytes(head + mark + rest[:3] + bytes([transfer]) + rest[4:])
+    assert np.abs(read_luma(path) - 246.0).max() <= 2  # a little of what is brighter stays
+
+
 @pytest.mark.parametrize(("largest", "white"), [(255, 1.0), (65535, 1.0), (213, 255.0)])
 def test_floats_are_believed_more_than_their_tag(
     largest: int, white: float, tmp_path: Path
