@@ -156,11 +156,19 @@ class Generator(nn.Module):
         Raises:
             ModelError: there are hints, and these weights cannot take any.
         """
+        return self.paint(luma, self.see(luma, hints))
+
+    def see(self, luma: Tensor, hints: Tensor | None = None) -> list[Tensor]:
+        """The encoder's features at STRIDES, of luma that is padded to multiples of 32."""
+        return self.encoder(self._input(luma, hints))
+
+    def paint(self, luma: Tensor, seen: list[Tensor]) -> Painting:
+        """What `forward` predicts, from what `see` saw."""
         height, width = luma.shape[-2:]
-        *skips, x = self.encoder(self._input(luma, hints))
+        *skips, x = seen
         if self.config.attention:
             skips[-1], x = self.attention16(skips[-1]), self.attention32(x)
-        palette = luma.new_zeros(len(x), 0, *skips[1].shape[2:])
+        palette = luma.new_zeros(len(luma), 0, *skips[1].shape[2:])
         for index, (level, skip) in enumerate(zip(self.decoder, reversed(skips), strict=True)):
             x = level(x, skip)
             if index == 2 and self.config.palette:
@@ -188,7 +196,7 @@ class Generator(nn.Module):
             Float N×C×⌈H/stride⌉×⌈W/stride⌉.
         """
         height, width = luma.shape[-2:]
-        seen = self.encoder(self._input(luma, hints))[STRIDES.index(stride)]
+        seen = self.see(luma, hints)[STRIDES.index(stride)]
         return seen[..., : -(-height // stride), : -(-width // stride)]
 
     def _input(self, luma: Tensor, hints: Tensor | None) -> Tensor:

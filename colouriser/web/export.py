@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from ..files import write_bytes
-from ..generator import STRIDE, Generator, for_inference
+from ..generator import STRIDE, STRIDES, Generator, for_inference
 
 OPSET = 18  # of ONNX: what the runtime's WebGPU part knows, too
 LARGE = 64  # numbers from which a weight is stored in half precision
@@ -34,10 +34,9 @@ class _Exported(nn.Module):
 
     def forward(self, luma: Tensor, hints: Tensor) -> dict[str, Tensor]:
         config = self.generator.config
-        given = hints if config.hints else None
-        chroma, palette = self.generator(luma, given)
-        # The exporter finds what is computed twice.
-        out = {"chroma": chroma, "features": self.generator.features(luma, hints=given)}
+        seen = self.generator.see(luma, hints if config.hints else None)
+        chroma, palette = self.generator.paint(luma, seen)
+        out = {"chroma": chroma, "features": seen[STRIDES.index(16)]}
         return out | {"palette": palette} if config.palette else out
 
 
