@@ -14,9 +14,17 @@ import pytest
 from PIL import Image
 from ray.cluster_utils import Cluster
 
+from colouriser.archive import Summary, Workers, archive
+
 from ..conftest import ROOT
 
 WORKER = b"ray::MapWorker"
+CREDENTIALS = {  # of the S3 server of test_bucket.py, which workers take from where Ray was started
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 def command(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -73,7 +81,7 @@ class Machines:
 @pytest.fixture(scope="session")
 def machines() -> Iterator[Machines]:
     """A cluster of two machines with a processor each."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.update(CREDENTIALS, RAY_USAGE_STATS_ENABLED="0")
     options = {"num_cpus": 1, "object_store_memory": 100_000_000}
     cluster = Cluster(initialize_head=True, head_node_args=options)
     machines = Machines(cluster)
@@ -103,6 +111,13 @@ def coloured(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     result = command("colour", scans, "-o", out)
     assert result.returncode == 0, result.stderr
     return {name: (out / name).read_bytes() for name in names(out)}
+
+
+def on(machines: Machines, source: object, target: object) -> tuple[Summary, list[str]]:
+    """Colour an archive on machines that are there; what became of it, and what was said."""
+    said = list[str]()
+    team = Workers(cpus=1, address=machines.address)
+    return archive(str(source), str(target), workers=team, failed=said.append), said
 
 
 def check(results: Path, coloured: dict[str, bytes]) -> None:

@@ -10,13 +10,14 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from colouriser.__main__ import program
+from colouriser.archive import Summary
 from colouriser.archive.manifest import Manifest
 from colouriser.archive.store import open_store, photographs, safe
 from colouriser.debris import PassedOver
 from colouriser.film.read import Film
 
 from ..film.films import scene, write_film
-from .conftest import command
+from .conftest import CREDENTIALS, Machines, command, on
 
 pytestmark = pytest.mark.slow
 
@@ -35,12 +36,7 @@ def bucket(
     server: str, monkeypatch: pytest.MonkeyPatch, cat: Image.Image, tmp_path: Path
 ) -> Iterator[str]:
     """A bucket "album" with photographs in the folder "scans"; the rest of its URIs."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
+    for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3", endpoint_url=server)
     client.create_bucket(Bucket="album")
@@ -64,18 +60,19 @@ def in_process(*arguments: str) -> Result:
     return CliRunner().invoke(program, ["archive", *arguments])
 
 
-def test_films_of_a_bucket(bucket: str, server: str, tmp_path: Path) -> None:
+def test_films_of_a_bucket(bucket: str, server: str, tmp_path: Path, machines: Machines) -> None:
     pictures = [p.mean(2, keepdims=True).astype("u1").repeat(3, 2) for p in scene("coffee", 6)]
     client = boto3.client("s3", endpoint_url=server)
     client.upload_file(write_film(tmp_path / "fair.mkv", pictures), "album", "films/1938/fair.mkv")
     source, target = f"s3://album/films?{bucket}", f"s3://album/coloured?{bucket}"
-    done = command("archive", source, target)
-    assert done.stderr.splitlines()[-1] == "1 coloured, 0 found, 0 skipped, 0 failed"
+    assert on(machines, source, target)[0] == Summary(coloured=1)
     client.download_file("album", "coloured/1938/fair.mkv", tmp_path / "result.mkv")
     assert len(list(Film.open(tmp_path / "result.mkv").frames())) == 6
 
 
-def test_from_bucket_to_bucket(bucket: str, server: str, cat: Image.Image, tmp_path: Path) -> None:
+def test_from_bucket_to_bucket(
+    bucket: str, server: str, cat: Image.Image, tmp_path: Path, machines: Machines
+) -> None:
     source, target = f"s3://album/scans?{bucket}", f"s3://album/scans/coloured?{bucket}"
     first = command("archive", source, target)
     assert first.stderr.splitlines()[-1] == "3 coloured, 0 found, 0 skipped, 1 failed"
@@ -91,8 +88,8 @@ def test_from_bucket_to_bucket(bucket: str, server: str, cat: Image.Image, tmp_p
     data = client.get_object(Bucket="album", Key="scans/coloured/one.jpg")["Body"].read()
     assert data == (tmp_path / "here" / "cat.jpg").read_bytes()
 
-    again = command("archive", source, target)
-    assert again.stderr.splitlines()[-1] == "0 coloured, 0 found, 3 skipped, 1 failed"
+    again, _ = on(machines, source, target)
+    assert again == Summary(skipped=3, failed=1)
     entries = Manifest(open_store(target)).entries()
     assert {name for name, entry in entries.items() if entry.good} == photos
     assert {name for name, entry in entries.items() if not entry.good} == {"broken.png"}

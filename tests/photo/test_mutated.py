@@ -118,6 +118,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No file is written, and no process or open file is left."""
     process = psutil.Process()
+    gc.collect()  # what others before left
     before = len(process.children(recursive=True)), process.num_fds()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
