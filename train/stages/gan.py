@@ -196,7 +196,7 @@ def _detached(look: Look) -> Look:
 def train_gan(
     recipe: Recipe, run: Run, eyes_weights: Path | None = None, track: str | None = None
 ) -> None:
-    """Train both networks against each other; leaves the best epoch's generator in RUN/gan.
+    """Train both networks against each other; leaves the last epoch's generator in RUN/gan.
 
     Args:
         recipe: decides losses and schedule.

@@ -1,4 +1,5 @@
-"""After an epoch: colours validation photographs, measures them, keeps the best epoch."""
+"""After an epoch: colours validation photographs, measures them, keeps the best epoch, or the
+GAN's last."""
 
 import logging
 
@@ -41,16 +42,9 @@ class Validator:
         columns(spaced(sheet, SAMPLES), self.run.sample(self.stage, epoch))
         values = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
         log.info("%s, epoch %d: %s", self.stage, epoch, values)
-        score = self._score(scores)
-        if best is not None and score <= best:
+        # The GAN's rates fall to nothing, so its last epoch is what it has to say; a measure of few
+        # photographs would choose the palest, or the most colourful.
+        if self.stage != "gan" and best is not None and scores["psnr"] <= best:
             return best
         store(self.generator, self.run.stage(self.stage))
-        return score
-
-    def _score(self, scores: Scores) -> float:
-        """PSNR; but in the GAN, where it would choose the palest epoch, how much of grey's KID and
-        of its lack of colour is gone. KID is the same on average for any number of photographs, so
-        few will do."""
-        if "kid" not in scores:
-            return scores["psnr"]
-        return -sum(scores[name] / self.grey[name] for name in ("kid", "colourfulness_gap"))
+        return scores["psnr"]
