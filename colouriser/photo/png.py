@@ -68,6 +68,12 @@ def numbers(data: bytes) -> tuple[Numbers, int, bool]:
     return meaning, bits, bits == 16 or bool(gamma or bright) or bool(few and bits == 8)
 
 
+def clear_grey(data: bytes, stored: int) -> int:
+    """The grey of a PNG that is transparent, in 8 bits, of which Pillow gives the stored value."""
+    bits = data[24]
+    return stored * 255 // (2**bits - 1) if bits in (2, 4) else stored
+
+
 def chunk(name: bytes, content: bytes) -> bytes:
     """A chunk as it is stored."""
     return (

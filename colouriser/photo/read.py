@@ -263,6 +263,9 @@ def _read(file: BinaryIO, name: str) -> Photo:
         data = _all(file) if image.format in WHOLE else b""
         if image.format in JPEGS:
             _check_scans(data)
+        clear = image.info.get("transparency")
+        if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
+            image.info["transparency"] = png.clear_grey(data, clear)
         suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
         metadata = (
             of_directory(page.tiff, page.directory, name) if page else of_image(image, data, name)

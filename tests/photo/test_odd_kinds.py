@@ -245,3 +245,18 @@ def test_xmp_of_a_gif(cat: Image.Image, tmp_path: Path) -> None:
     (tmp_path / "a.gif").write_bytes(data[:start] + block + data[start:])
     write(cat, tmp_path / "out.png", photo.read(tmp_path / "a.gif"))
     assert "Mühle".encode() in (tmp_path / "out.png").read_bytes()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_one_grey_that_is_transparent(bits: int, tmp_path: Path) -> None:
+    rows = [0b0001_0010, 0b0111_1000, 0b1011_0001]  # bytes: values of 8, 4, 2 or 1 bits
+    pixels = np.unpackbits(np.array(rows, np.uint8)).reshape(-1, bits)
+    values = (pixels * 2 ** np.arange(bits)[::-1]).sum(1)
+    clear = int(values[0])
+    head = struct.pack(">IIBBBBB", len(values), 1, bits, 0, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"tRNS", struct.pack(">H", clear))]
+    parts += [(b"IDAT", zlib.compress(b"\0" + bytes(rows))), (b"IEND", b"")]
+    (tmp_path / "a.png").write_bytes(png.START + b"".join(png.chunk(*part) for part in parts))
+    alpha = photo.read(tmp_path / "a.png").alpha
+    assert alpha is not None
+    assert np.array_equal(np.asarray(alpha)[0] == 0, values == clear)
