@@ -1,7 +1,8 @@
 """Photographs in files: reading them as luma, writing coloured ones, and what is kept of both."""
 
+from .limits import MAX_PIXELS
 from .own import Kind, kind_of, tints
-from .read import MAX_PIXELS, Photo, inverted, read, read_picture, suffixes, to_luma
+from .read import Photo, inverted, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
 from .write import (
     encode,

@@ -7,7 +7,6 @@ be slow, before decoding it.
 
 import io
 import logging
-import math
 import os
 import re
 import stat
@@ -15,7 +14,6 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,47 +23,37 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from ..errors import PhotoError, reason
 from . import png, tiff
+from .deep import deep_samples, is_deep_avif, rare_jpeg
 from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
 from .jpeg import (
     ANEW,
     END,
-    MOST_PARTS,
-    START_OF_SCAN,
     UPRIGHT_TO_STORED,
     Jpeg,
     same_luma,
-    segments,
     whose_luma_stays,
 )
 from .kinds import HEAD, other_kind
+from .limits import check_scans, check_size, too_large
 from .metadata import Metadata, of_directory, of_image, of_jpeg, orientation, resolution
 from .own import small_picture
 
 log = logging.getLogger(__name__)
 
-MAX_PIXELS = 150_000_000  # the largest photograph that is decoded; needs about 3 GB
-MAX_SIDE = 65_535  # JPEG's own limit; chroma is stretched to the whole width at once
-MAX_SCANS = 100  # of a JPEG; programs write a dozen, and each takes the time of a whole picture
 pillow_heif.register_heif_opener()
 Image.init()  # registers all formats; Pillow would do it too late
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF")
 READABLE = tuple(f for f in FORMATS if f in Image.OPEN)  # a build of Pillow may lack some
 SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
 JPEGS = ("JPEG", "MPO")
-WHOLE = (*JPEGS, "PNG", "GIF", "JPEG2000", "PPM")  # read as a whole
+WHOLE = (*JPEGS, "PNG", "GIF", "JPEG2000", "PPM", "HEIF", "AVIF")  # read as a whole
 JPEG_START = b"\xff\xd8\xff"
 KNOWN_STARTS = (JPEG_START, png.START, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8", b"BM")
 REDUCED = 1024  # longest side in samples from which the small picture of colours is made
-SCAN, NO_PICTURE = (
-    b"\xff\xda",
-    b"\x55" * 64,
-)  # to a decoder some more of a picture that is not whole
-RARE_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)  # of which Pillow reads those of 8 bits and with loss
+SCAN = b"\xff\xda"
+NO_PICTURE = b"\x55" * 64  # to a decoder some more of a picture that is not whole
 NONE = Image.new("L", (1, 1))  # stands where pixels come later
 USUAL_COMPRESSIONS = (1, 5, 8, 32946, 32773)  # none, LZW, deflate, PackBits
-NETPBM = re.compile(
-    rb"P([2356])\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s"
-)
 SEVERAL = "has more than one page or frame; only the first is used"
 PAGES = "has {count} pages or frames; only the first is used, and the rest is left"
 COUNTED = ("HEIF", "AVIF", "WEBP")  # whose heads say how many there are
@@ -108,7 +96,7 @@ def to_luma(image: Image.Image) -> Image.Image:
     Raises:
         PhotoError: the image has no pixels, is larger than the limits, or cannot be decoded.
     """
-    _check_size(image.size)
+    check_size(image.size)
     try:
         if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
             image = ImageOps.exif_transpose(image)
@@ -187,13 +175,13 @@ def _picture(file: BinaryIO, name: str) -> Image.Image:
         opened = Image.open(file, formats=READABLE)
     except Image.UnidentifiedImageError:
         data = _all(file)
-        if not (head.startswith(JPEG_START) and (rare := _rare_samples(data))):
+        if not (head.startswith(JPEG_START) and (rare := rare_jpeg(data))):
             raise
         return _turned(Image.fromarray(to_rgb(*rare)), orientation(of_jpeg(data, name)))
     with opened as image:
-        _check_size(image.size)
+        check_size(image.size)
         if image.format in JPEGS:
-            _check_scans(_all(file))
+            check_scans(_all(file))
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         return _to_srgb(image, name).convert("RGB")
@@ -214,7 +202,7 @@ def _explained(name: str) -> Iterator[None]:
         error.of(name)
         raise
     except Image.DecompressionBombError as error:
-        raise _too_large().of(name) from error
+        raise too_large().of(name) from error
     except Image.UnidentifiedImageError as error:
         raise PhotoError(
             "not_an_image", "not an image that can be read; use JPEG, PNG, WebP, TIFF or BMP"
@@ -252,17 +240,17 @@ def _read(file: BinaryIO, name: str) -> Photo:
         opened = Image.open(file, formats=READABLE)
     except Image.UnidentifiedImageError as error:
         data = _all(file)
-        if head.startswith(JPEG_START) and (rare := _rare_samples(data)):
+        if head.startswith(JPEG_START) and (rare := rare_jpeg(data)):
             about = Photo(NONE, ".png", None, of_jpeg(data, name))
             return _of_samples(*rare, name, about, orientation(about.metadata))
         if head.startswith(KNOWN_STARTS):
             raise _damaged_or_rare() from error
         raise
     with opened as image:
-        _check_size(image.size)
+        check_size(image.size)
         data = _all(file) if image.format in WHOLE else b""
         if image.format in JPEGS:
-            _check_scans(data)
+            check_scans(data)
         clear = image.info.get("transparency")
         if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
             image.info["transparency"] = png.clear_grey(data, clear)
@@ -275,7 +263,7 @@ def _read(file: BinaryIO, name: str) -> Photo:
         turned = orientation(metadata) if metadata.exif and not page else 1
         if turned == 1:  # Pillow knows XMP's as well
             turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-        if found := _deep_samples(image, data, file):
+        if found := deep_samples(image, data):
             return _of_samples(
                 *found, name, Photo(NONE, suffix, None, metadata, dpi, several), turned
             )
@@ -286,7 +274,7 @@ def _read(file: BinaryIO, name: str) -> Photo:
             image.draft("L", None)  # its chroma would be decoded for nothing
         if page:
             image.info.pop("xmp", None)  # in which Pillow would look for how it is turned
-        if image.format == "AVIF" and _is_deep_avif(_all(file)):
+        if image.format == "AVIF" and is_deep_avif(data):
             log.warning("%s: has more than 8 bits, and is brought down to them", name)
         image.load()
         if page and image.mode == "P" and (colours := page.old_palette()):
@@ -335,27 +323,10 @@ def _with_its_end(file: BinaryIO) -> BinaryIO:
             image = Image.open(io.BytesIO(data + behind), formats=["JPEG"])
         except Image.UnidentifiedImageError:  # of a rare kind
             return io.BytesIO(data)
-        _check_size(image.size)
-        _check_scans(data)
+        check_size(image.size)
+        check_scans(data)
         pictures.append(image.tobytes())
     return io.BytesIO(data + END if pictures[0] == pictures[1] else data)
-
-
-def _rare_samples(data: bytes) -> tuple[np.ndarray, Numbers] | None:
-    """Those of a JPEG of 12 or 16 bits, or without loss; nothing if it is none of those."""
-    parts = islice(segments(data), MOST_PARTS)
-    start = next((start for marker, start, _ in parts if marker in RARE_FRAMES), len(data))
-    if start + 9 > len(data):
-        return None
-    if data.rfind(END) < start:  # its decoder makes the rest grey
-        raise _damaged(ValueError("its end is missing"))
-    bits, height, width = struct.unpack(">BHH", data[start + 4 : start + 9])
-    _check_size((width, height))
-    _check_scans(data)
-    import imagecodecs  # when it is needed: it takes a third of a second
-
-    samples = _with_channels(imagecodecs.jpeg_decode(data))
-    return samples, Numbers("rgb" if samples.shape[2] == 3 else "grey", bits)
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
@@ -376,7 +347,7 @@ def _page(file: BinaryIO, name: str) -> tuple[tiff.Page | None, BinaryIO]:
     except ValueError:  # Pillow may know better, or what to say
         file.seek(0)
         return None, file
-    _check_size(page.size)
+    check_size(page.size)
     if not page.is_written():
         raise _damaged(ValueError("parts of it were never written"))
     if page.count > 1:
@@ -423,100 +394,6 @@ def _tiff_resolution(page: tiff.Page) -> tuple[float, float] | None:
     if not (unit and across and down and across[0] > 0 and down[0] > 0):
         return None
     return across[0] * unit, down[0] * unit
-
-
-def _deep_samples(
-    image: Image.Image, data: bytes, file: BinaryIO
-) -> tuple[np.ndarray, Numbers] | None:
-    """Samples and what they mean, of a file whose samples Pillow gives cut to 8 bits, or as numbers
-    of their own; nothing of others."""
-    profile = image.info.get("icc_profile", b"")
-    if image.format == "PNG":
-        numbers, bits, other = png.numbers(data)
-        if not other:
-            return None
-        numbers = replace(numbers, profile=profile)
-        if bits < 16:
-            image.load()
-            return _eight_bits(image, replace(numbers, bits=8))
-        import imagecodecs  # when it is needed: it takes a third of a second
-
-        samples = _with_channels(imagecodecs.png_decode(data))
-        clear = {2: 1, 4: 3}.get(samples.shape[2])  # also of one colour that is transparent
-        return samples, replace(numbers, alpha=clear)
-    if image.format == "JPEG2000" and (bits := _bits_of_jpeg_2000(data)) > 8:
-        import imagecodecs
-
-        samples = _with_channels(imagecodecs.jpeg2k_decode(data))
-        family = "rgb" if samples.shape[2] >= 3 else "grey"
-        alpha = {2: 1, 4: 3}.get(samples.shape[2])
-        return samples, Numbers(family, bits, alpha=alpha, profile=profile)
-    if image.format in ("HEIF", "AVIF"):
-        whole = _all(file)
-        transfer = png.BRIGHTER.get(whole.partition(b"colrnclx")[2][3:4], "")
-    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
-        bits = image.info["bit_depth"]
-        samples = _with_channels(
-            np.asarray(pillow_heif.open_heif(io.BytesIO(whole), convert_hdr_to_8bit=False))
-        )
-        family = "rgb" if samples.shape[2] >= 3 else "grey"
-        alpha = {2: 1, 4: 3}.get(samples.shape[2])
-        numbers = Numbers(family, bits, alpha=alpha, profile=profile, transfer=transfer)
-        return samples >> (16 - bits), numbers
-    if image.format in ("HEIF", "AVIF") and transfer:
-        image.load()
-        return _eight_bits(image, Numbers(bits=8, profile=profile, transfer=transfer))
-    if image.format == "PPM":
-        if found := NETPBM.match(data):
-            kind, width, height, largest = (int(group) for group in found.groups())
-            if 255 < largest <= TOP:
-                shape = (height, width, 3 if kind in (3, 6) else 1)
-                family, count = "rgb" if kind in (3, 6) else "grey", math.prod(shape)
-                if kind < 4:  # numbers as text, between which there may be remarks
-                    flat = _numbers(re.sub(rb"#[^\n]*", b"", data[found.end() :]), count, largest)
-                else:
-                    flat = np.frombuffer(data, ">u2", count, found.end())
-                return flat.reshape(shape).astype(np.uint16), Numbers(family, white=largest)
-        if image.mode == "F":
-            image.load()
-            return np.asarray(image)[..., None], Numbers("grey")
-    return None
-
-
-def _numbers(text: bytes, count: int, largest: int) -> np.ndarray:
-    """The first numbers of a text, int64.
-
-    Raises:
-        ValueError: there are fewer, or something else is among them.
-    """
-    signs = np.frombuffer(b" " + text, np.uint8) > 0x20
-    if re.search(rb"[^\d\s]", text) or np.count_nonzero(signs[1:] > signs[:-1]) < count:
-        raise ValueError("numbers are missing")  # numpy would make them up
-    return np.fromstring(text, dtype=int, count=count, sep=" ").clip(0, largest)
-
-
-def _with_channels(samples: np.ndarray) -> np.ndarray:
-    return samples if samples.ndim == 3 else samples[..., None]
-
-
-def _eight_bits(image: Image.Image, numbers: Numbers) -> tuple[np.ndarray, Numbers]:
-    """Samples of an image of 8 bits or fewer, and what they mean."""
-    grey, clear = image.mode in ("1", "L", "LA"), image.has_transparency_data
-    mode = ("LA" if clear else "L") if grey else ("RGBA" if clear else "RGB")
-    samples = _with_channels(np.asarray(image.convert(mode)))
-    alpha = samples.shape[2] - 1 if clear else None
-    return samples, replace(numbers, family="grey" if grey else "rgb", alpha=alpha)
-
-
-def _bits_of_jpeg_2000(data: bytes) -> int:
-    start = data.find(b"\xff\x4f\xff\x51")
-    return (data[start + 42] & 0x7F) + 1 if 0 <= start < len(data) - 42 else 8
-
-
-def _is_deep_avif(data: bytes) -> bool:
-    """Whether an AVIF has 10 or 12 bits, by its decoder's settings (AV1 in ISOBMFF, 2.3)."""
-    place = data.find(b"av1C") + 4
-    return 4 <= place < len(data) - 4 and bool(data[place + 2] & 0x40)
 
 
 def _all(file: BinaryIO) -> bytes:
@@ -591,22 +468,6 @@ def _say_several(image: Image.Image, page: tiff.Page | None, followed: bool, nam
     return several
 
 
-def _check_scans(data: bytes) -> None:
-    """Refuse a JPEG with so many scans that decoding it would take for ever."""
-    scans = 0
-    for marker, _, _ in segments(data):
-        scans += marker == START_OF_SCAN
-        if scans > MAX_SCANS:
-            break
-    if scans > MAX_SCANS:
-        raise PhotoError(
-            "too_many_scans",
-            "is built of more than {most} scans, where cameras and programs write a dozen; save it "
-            "again",
-            most=MAX_SCANS,
-        )
-
-
 def _to_srgb(image: Image.Image, name: str) -> Image.Image:
     """Convert an image with an embedded colour profile to sRGB, and drop the profile."""
     profile = image.info.pop("icc_profile", None)
@@ -646,25 +507,6 @@ def _grey_to_srgb(
         return None
     converted = image.point(table.tolist())
     return Image.merge("LA", (converted, alpha)) if alpha else converted
-
-
-def _check_size(size: tuple[int, int]) -> None:
-    width, height = size
-    if min(size) < 1:
-        raise PhotoError("no_pixels", "the image has no pixels; use another")
-    if width * height > MAX_PIXELS or max(size) > MAX_SIDE:
-        raise _too_large(f"{width} × {height} pixels are ")
-
-
-def _too_large(what: str = "") -> PhotoError:
-    return PhotoError(
-        "too_large",
-        "{what}more than the limit of {megapixels} megapixels or {side} pixels a side; make it "
-        "smaller",
-        what=what,
-        megapixels=MAX_PIXELS // 1_000_000,
-        side=MAX_SIDE,
-    )
 
 
 def _damaged_or_rare() -> PhotoError:
