@@ -184,20 +184,20 @@ class Generator(nn.Module):
             palette[..., : -(-height // 4), : -(-width // 4)],
         )
 
-    def features(self, luma: Tensor, stride: int = 16, hints: Tensor | None = None) -> Tensor:
+    def features(self, luma: Tensor, stride: int = 16, seen: list[Tensor] | None = None) -> Tensor:
         """What the encoder sees, for comparing places of photographs.
 
         Args:
             luma: float N×1×H×W in [0, 1].
             stride: 2, 4, 8, 16 or 32.
-            hints: see `forward`.
+            seen: what `see` saw of luma without hints, if it was asked before.
 
         Returns:
             Float N×C×⌈H/stride⌉×⌈W/stride⌉.
         """
         height, width = luma.shape[-2:]
-        seen = self.see(luma, hints)[STRIDES.index(stride)]
-        return seen[..., : -(-height // stride), : -(-width // stride)]
+        found = (seen or self.see(luma))[STRIDES.index(stride)]
+        return found[..., : -(-height // stride), : -(-width // stride)]
 
     def _input(self, luma: Tensor, hints: Tensor | None) -> Tensor:
         height, width = luma.shape[-2:]

@@ -373,9 +373,24 @@ class Colouriser:
     ) -> Prediction:
         chroma, palette = self._paint(small, [*borrowed, *found])
         if found:
-            before, _ = self._paint(small, borrowed)
-            chroma = limit_hints(before, chroma, self._features(small), found)
+            before, features = self._without_hints(small, borrowed)
+            chroma = limit_hints(before, chroma, features, found)
         return self._prediction(size, small, chroma, palette, borrowed, found)
+
+    def _without_hints(self, small: Tensor, borrowed: Sequence[Patch]) -> tuple[Tensor, Tensor]:
+        """Chroma of a small copy that a person's hints do not change, as `_paint` has it; and what
+        the encoder sees there, as `_features` has it."""
+        if borrowed:
+            return self._paint(small, borrowed)[0], self._features(small)
+        with torch.inference_mode():
+            layout = self._layout(small)
+            seen = self.generator.see(layout)
+            chroma = self.generator.paint(layout, seen).chroma
+            features = self.generator.features(layout, MATCHING_STRIDE, seen)[0]
+        return chroma.cpu(), features.float().cpu()
+
+    def _layout(self, small: Tensor) -> Tensor:
+        return small.to(self.device).contiguous(memory_format=torch.channels_last)
 
     def _paint(self, small: Tensor, found: Sequence[Patch] = ()) -> tuple[Tensor, Tensor]:
         """Chroma and palette of small copies N×1×H×W, on the CPU; patches are the same for all."""
@@ -383,8 +398,7 @@ class Colouriser:
             rasterise(found, (small.shape[3], small.shape[2])).to(self.device) if found else None
         )
         with torch.inference_mode():
-            layout = small.to(self.device).contiguous(memory_format=torch.channels_last)
-            chroma, palette = (x.cpu() for x in self.generator(layout, drawn))
+            chroma, palette = (x.cpu() for x in self.generator(self._layout(small), drawn))
         return chroma, palette
 
     def _prediction(
@@ -436,7 +450,7 @@ class Colouriser:
     def _features(self, small: Tensor) -> Tensor:
         """What the encoder sees at stride 16: float C×h×w."""
         with torch.inference_mode():
-            return self.generator.features(small.to(self.device))[0].float().cpu()
+            return self.generator.features(self._layout(small), MATCHING_STRIDE)[0].float().cpu()
 
 
 def small_size(width: int, height: int, detail: int) -> tuple[int, int]:
