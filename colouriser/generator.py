@@ -208,8 +208,14 @@ class Generator(nn.Module):
             x = torch.cat([x, hints[:, :2] / CHROMA_STD, hints[:, 2:]], 1)
         elif hints is not None:
             raise ModelError("no_hints", "these weights take no hints; use newer ones")
-        x = F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        x = F.pad(x, (0, _missing(width), 0, _missing(height)), mode="replicate")
         return x.to(self.head.weight.dtype)
+
+
+def _missing(side: int) -> int:
+    """Pixels that a side lacks to a multiple of STRIDE, and to two of it: in bfloat16 oneDNN's
+    convolutions from two columns to one read memory that nobody has written."""
+    return 2 * STRIDE - side if side <= STRIDE else -side % STRIDE
 
 
 def for_inference(

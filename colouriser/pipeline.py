@@ -470,7 +470,8 @@ def small_size(width: int, height: int, detail: int) -> tuple[int, int]:
 
     def padded(size: tuple[int, int]) -> float:
         """Area with padding, of that without."""
-        return math.prod(math.ceil(side / STRIDE) * STRIDE for side in size) / math.prod(size)
+        whole = (max(2, math.ceil(side / STRIDE)) * STRIDE for side in size)
+        return math.prod(whole) / math.prod(size)
 
     return min((sides(factor) for factor in FACTORS), key=padded)
 

@@ -172,3 +172,12 @@ def test_the_small_copy_is_about_as_large_as_asked(size: tuple[int, int], detail
 @pytest.mark.parametrize("size", [(4000, 3000), (3000, 4000), (3000, 2000), (5000, 5000)])
 def test_cameras_photographs_need_no_padding(size: tuple[int, int]) -> None:
     assert all(side % STRIDE == 0 for side in small_size(*size, int(DETAIL.default)))
+
+
+def test_narrow_photographs_do_not_depend_on_what_was_in_memory(colouriser: Colouriser) -> None:
+    luma = Image.linear_gradient("L").resize((2, 700))
+    expected = colouriser.predict(luma).coefficients
+    for _ in range(10):
+        left = [torch.full((10**power,), torch.nan) for power in range(1, 7) for _ in range(8)]
+        del left
+        assert torch.equal(colouriser.predict(luma).coefficients, expected)

@@ -39,7 +39,7 @@ export function smallSize(width, height, detail = DETAIL) {
 }
 
 /** @param {number} side */
-export const toStride = (side) => Math.ceil(side / STRIDE) * STRIDE;
+export const toStride = (side) => Math.max(2, Math.ceil(side / STRIDE)) * STRIDE;
 
 /**
  * To the nearest whole number, as Python does it.
