@@ -3,8 +3,8 @@
     luma 1×1×H×W in [0, 1] ┐  chroma 1×2×H/2×W/2, palette 1×K×H/4×W/4 (logits),
     hints 1×3×H×W          ┴─ features 1×C×H/16×W/16
 
-H and W are multiples of 32: whoever asks pads by repeating the last row and column, and cuts off
-as much.
+H and W are multiples of 32, from 64: whoever asks pads by repeating the last row and column, and
+cuts off as much.
 Features are the encoder's, for borrowing colours; they mean something where hints are zeros.
 """
 
