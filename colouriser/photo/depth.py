@@ -84,7 +84,7 @@ def to_deep_luma(
             values, profile, said = _transformed(values, profile, numbers.family)
             notes += said
         elif numbers.transfer:
-            values = srgb(_shoulder(BRIGHTER[numbers.transfer](values)))
+            values = _dimmed(values, numbers.transfer)
         elif numbers.gamma:
             values = srgb(values ** (1 / numbers.gamma))
         luma[top : top + rows] = np.rint(_luma(values, numbers.family, bool(profile)) * TOP)
@@ -101,6 +101,7 @@ def to_rgb(samples: np.ndarray, numbers: Numbers) -> np.ndarray:
     black, white, _ = _range(samples[..., :count], numbers)
     values = _unit(samples[..., :count], black, white)
     values = 1 - values if numbers.inverted else values
+    values = _dimmed(values, numbers.transfer) if numbers.transfer else values
     if count == 4:
         values = (1 - values[..., :3]) * (1 - values[..., 3:])
     return np.rint(values * 255).astype(np.uint8).repeat(3 if count == 1 else 1, 2)
@@ -203,10 +204,13 @@ def _hlg(values: np.ndarray) -> np.ndarray:
 BRIGHTER = {"PQ": _pq, "HLG": _hlg}  # kinds of transfer that have room above the white of paper
 
 
-def _shoulder(light: np.ndarray) -> np.ndarray:
-    """Light below 1: what is brighter than the white of paper is not cut off, but pressed."""
+def _dimmed(values: np.ndarray, transfer: str) -> np.ndarray:
+    """Values of a transfer of BRIGHTER in sRGB: what is brighter than the white of paper is not cut
+    off, but pressed."""
+    light = BRIGHTER[transfer](values)
     over = np.maximum(light - SHOULDER, 0) / (1 - SHOULDER)
-    return np.where(light <= SHOULDER, light, SHOULDER + (1 - SHOULDER) * (1 - np.exp(-over)))
+    pressed = SHOULDER + (1 - SHOULDER) * (1 - np.exp(-over))
+    return srgb(np.where(light <= SHOULDER, light, pressed))
 
 
 def _luma(values: np.ndarray, family: str, transformed: bool) -> np.ndarray:

@@ -264,6 +264,8 @@ def _read(file: BinaryIO, name: str) -> Photo:
         turned = orientation(metadata) if metadata.exif and not page else 1
         if turned == 1:  # Pillow knows XMP's as well
             turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if image.format == "AVIF" and is_deep_avif(data):
+            log.warning("%s: has more than 8 bits, and is brought down to them", name)
         if found := deep_samples(image, data):
             return _of_samples(
                 *found, name, Photo(NONE, suffix, None, metadata, dpi, several), turned
@@ -275,8 +277,6 @@ def _read(file: BinaryIO, name: str) -> Photo:
             image.draft("L", None)  # its chroma would be decoded for nothing
         if page:
             image.info.pop("xmp", None)  # in which Pillow would look for how it is turned
-        if image.format == "AVIF" and is_deep_avif(data):
-            log.warning("%s: has more than 8 bits, and is brought down to them", name)
         image.load()
         if page and image.mode == "P" and (colours := page.old_palette()):
             image.putpalette(colours)
