@@ -76,6 +76,7 @@ endif
 	$(BIN)/python -m pip install -e '.[web]'
 	touch $@
 
-.venv/test: .venv/app
-	$(BIN)/python -m pip install -e '.[page,archive,film,web,train,test]'
+# Without compiling all of it, which takes a minute: most is never imported.
+.venv/test: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --no-compile -e '.[page,archive,film,web,train,test]'
 	touch $@

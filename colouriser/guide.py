@@ -60,7 +60,7 @@ def guided_upsampling(guide: Tensor, chroma: Tensor) -> Tensor:
     In each window chroma is about a linear function of luma, as in the Fast Guided Filter (He & Sun
     2015, arXiv:1505.00996). Of that function the slope is taken, for what luma has between these
     pixels. At these pixels themselves the filter would lose all detail that luma does not have, and
-    chroma alone keeps each stain, so they come out halfway between (docs/results.md).
+    chroma alone keeps each stain, so they come out halfway between.
 
     Args:
         guide: luma, float 1×1×H×W in [0, 1].
