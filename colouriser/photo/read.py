@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import PhotoError, reason
 from . import png, tiff
@@ -183,6 +184,7 @@ def _picture(file: BinaryIO, name: str) -> Image.Image:
         check_size(image.size)
         if image.format in JPEGS:
             check_scans(_all(file))
+        _by_libtiff(image)
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         return _to_srgb(image, name).convert("RGB")
@@ -277,6 +279,7 @@ def _read(file: BinaryIO, name: str) -> Photo:
             image.draft("L", None)  # its chroma would be decoded for nothing
         if page:
             image.info.pop("xmp", None)  # in which Pillow would look for how it is turned
+        _by_libtiff(image)
         image.load()
         if page and image.mode == "P" and (colours := page.old_palette()):
             image.putpalette(colours)
@@ -329,6 +332,17 @@ def _with_its_end(file: BinaryIO) -> BinaryIO:
         image.draft("L", None)  # luma is what is kept
         pictures.append(zlib.crc32(image.tobytes()))
     return io.BytesIO(data + END if pictures[0] == pictures[1] else data)
+
+
+def _by_libtiff(image: Image.Image) -> None:
+    """Have libtiff decode an uncompressed TIFF of YCbCr, since Pillow's own decoder knows no
+    subsampling."""
+    if not isinstance(image, TiffImageFile) or image.tag_v2.get(tiff.PHOTOMETRIC) != tiff.YCBCR:
+        return
+    if image.tag_v2.get(tiff.COMPRESSION, 1) == 1:
+        image.use_load_libtiff = True
+        place = ("RGBX", "raw", False, image.tag_v2.offset)
+        image.tile = [ImageFile._Tile("libtiff", (0, 0, *image.size), 0, place)]
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:

@@ -260,3 +260,28 @@ def test_one_grey_that_is_transparent(bits: int, tmp_path: Path) -> None:
     alpha = photo.read(tmp_path / "a.png").alpha
     assert alpha is not None
     assert np.array_equal(np.asarray(alpha)[0] == 0, values == clear)
+
+
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 2)])
+def test_uncompressed_ycbcr(
+    across: int, down: int, colour_cat: Image.Image, tmp_path: Path
+) -> None:
+    picture = colour_cat.crop((0, 0, 448, 300)).convert("YCbCr")
+    luma, *chroma = (np.asarray(channel) for channel in picture.split())
+    units = luma.reshape(300 // down, down, 448 // across, across).transpose(0, 2, 1, 3)
+    units = units.reshape(*units.shape[:2], across * down)
+    data = np.dstack([units, *(channel[::down, ::across] for channel in chroma)]).tobytes()
+    entries = [(256, 4, 1, 448), (257, 4, 1, 300), (258, 3, 3, 134), (259, 3, 1, 1), (262, 3, 1, 6)]
+    entries += [(273, 4, 1, 140), (277, 3, 1, 3), (278, 4, 1, 300), (279, 4, 1, len(data))]
+    entries += [(530, 3, 2, across | down << 16)]
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries))
+    head += b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    assert len(head) == 134
+    (tmp_path / "a.tif").write_bytes(head + struct.pack("<3H", 8, 8, 8) + data)
+    apart = np.abs(read_luma(tmp_path / "a.tif").astype(int) - luma)
+    assert np.quantile(apart, 0.99) <= 1  # more where shared chroma leads out of RGB
+    true = np.asarray(colour_cat.crop((0, 0, 448, 300)), int)
+    assert np.abs(np.asarray(photo.read_picture(tmp_path / "a.tif"), int) - true).mean() < 4
+    (tmp_path / "b.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:-1000])
+    with pytest.raises(PhotoError, match=r"b\.tif: damaged"):
+        photo.read(tmp_path / "b.tif")
