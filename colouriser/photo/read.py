@@ -182,8 +182,13 @@ def _picture(file: BinaryIO, name: str) -> Image.Image:
         return _turned(Image.fromarray(to_rgb(*rare)), orientation(of_jpeg(data, name)))
     with opened as image:
         check_size(image.size)
+        data = _all(file) if image.format in WHOLE else b""
         if image.format in JPEGS:
-            check_scans(_all(file))
+            check_scans(data)
+        found = deep_samples(image, data)
+        if found and found[1].transfer:  # what Pillow makes of it is flat
+            turned = orientation(of_image(image, data, name))
+            return _turned(Image.fromarray(to_rgb(*found)), turned)
         _by_libtiff(image)
         image.load()
         ImageOps.exif_transpose(image, in_place=True)

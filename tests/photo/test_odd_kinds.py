@@ -100,6 +100,7 @@ def test_the_white_of_paper_in_a_picture_for_brighter_screens(
         head, mark, rest = buffer.getvalue().partition(b"colrnclx")
         path.write_bytes(head + mark + rest[:3] + bytes([transfer]) + rest[4:])
     assert np.abs(read_luma(path) - 246.0).max() <= 2  # a little of what is brighter stays
+    assert np.abs(np.asarray(photo.read_picture(path)) - 246.0).max() <= 2
 
 
 @pytest.mark.parametrize(("largest", "white"), [(255, 1.0), (65535, 1.0), (213, 255.0)])
