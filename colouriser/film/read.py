@@ -103,7 +103,7 @@ class Film:
             if stream.duration and stream.time_base:
                 ends = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
             elif container.duration:
-                ends = ((container.start_time or 0) + container.duration) / av.time_base
+                ends = container.duration / av.time_base  # Matroska's, from zero
             matrix = cast("Buffer | None", picture.side_data.get("DISPLAYMATRIX"))
             return cls(
                 path,
@@ -141,7 +141,7 @@ class Film:
         Raises:
             FilmError: timestamps go backwards, or frames change their size.
         """
-        damaged, last, shown, index = [0], -(1 << 62), 0, 0
+        damaged, last, shown, index, clear = [0], -(1 << 62), 0, 0, False
         with open_container(self.path) as container:
             stream = container.streams[self.stream]
             assert isinstance(stream, av.VideoStream)
@@ -168,11 +168,14 @@ class Film:
                         "film_size", "changes its size at frame {frame}; cut it there", frame=index
                     ).of(self.path.name)
                 last, shown = pts, picture.duration or 0
+                clear = any(part.is_alpha for part in picture.format.components)
                 yield Frame(index, pts, picture)
                 index += 1
         if report:
             if self.interlaced:
                 logger.warning("%s: is interlaced; it is coloured as frames", self.path.name)
+            if clear:
+                logger.warning("%s: has transparency, which is left", self.path.name)
             if damaged[0]:
                 logger.warning("%s: %d damaged packets were skipped", self.path.name, damaged[0])
             missing = self.ends - float((last + shown) * self.time_base)

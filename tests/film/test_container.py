@@ -205,6 +205,17 @@ def test_damaged_packets_are_skipped_and_counted(
     assert "damaged packets were skipped" in caplog.text
 
 
+def test_transparency_is_said_and_a_late_start_is_no_loss(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    times = [12_800 * 10 + 512 * index for index in range(FRAMES)]  # from 10 seconds on
+    source = write_film(tmp_path / "a.mkv", scene("coffee", FRAMES), "ffv1", "yuva444p", times)
+    frames = list(Film.open(source).frames(report=True))
+    assert frames[0].pts == 10_000  # milliseconds
+    assert "transparency, which is left" in caplog.text
+    assert "declared end" not in caplog.text
+
+
 def test_time_that_goes_backwards(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:
