@@ -6,18 +6,29 @@ colouriser; parameters have the original's names, so that its ImageNet weights f
     widths       channels of its features at strides 2, 4, 8, 16 and 32
     stem         name of its first convolution
     mean, std    of the input it was trained with, averaged over R, G and B
+    likeness     how alike the features of two places of one thing are
 
 ResNet: He et al. 2015 (arXiv:1512.03385). EfficientNet: Tan & Le 2019 (arXiv:1905.11946); Lite has
 neither squeeze-and-excitation nor swish, so that it is fast everywhere.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 STRIDES = (2, 4, 8, 16, 32)  # of an encoder's features
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Cosines of two places' features at stride 16, chosen on validation photographs."""
+
+    other: float  # up to which they are other things: one follows no hint at the other
+    same: float  # from which on they are the same thing
+    match: float  # from which on one takes the other's colour, if that is in a reference
 
 
 class BasicBlock(nn.Module):
@@ -81,6 +92,7 @@ class ResNet(nn.Module):
 
     stem = "conv1"
     mean, std = 0.449, 0.226
+    likeness = Likeness(other=0.15, same=0.55, match=0.75)  # of ResNet-18
 
     def __init__(self, name: str, channels: int) -> None:
         super().__init__()
@@ -197,6 +209,7 @@ class EfficientNetLite(nn.Module):
 
     stem = "conv_stem"
     mean = std = 0.5
+    likeness = Likeness(other=0.0, same=0.4, match=0.7)  # of Lite2, with attention
     LAST = (0, 1, 2, 4, 6)  # stages that end with a stride's features
 
     def __init__(self, name: str, channels: int) -> None:

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from . import colour
+from .encoder import Likeness
 from .errors import HintError, reason
 from .options import quoted
 
@@ -41,10 +42,6 @@ OBJECTS = 6  # places that a variant colours anew, and colours that each may get
 SPACING = 0.2  # of two of them, as a share of the small copy's longer side
 CLEAR = 0.2  # least probability of a colour in a variant, of that of the likeliest
 AROUND = 0.15  # of the side: nearer to a hint everything follows it
-OTHER_THING, SAME_THING = 0.15, 0.55  # cosine of two places' features up to which one does not
-# follow a hint at the other, if it is far away, and from which on it does; they and the next are
-# chosen on validation for the encoder of the bundled weights
-ALIKENESS = 0.75  # cosine of two places' features from which on they are taken for the same thing
 
 Colour = Sequence[int] | str  # numpy's arrays are taken, too
 
@@ -270,13 +267,16 @@ def enforce_hints(luma: Tensor, chroma: Tensor, found: Iterable[Patch]) -> Tenso
     return chroma + total * missing / weights
 
 
-def limit_hints(before: Tensor, chroma: Tensor, features: Tensor, found: Sequence[Patch]) -> Tensor:
+def limit_hints(
+    before: Tensor, chroma: Tensor, features: Tensor, likeness: Likeness, found: Sequence[Patch]
+) -> Tensor:
     """Keep what hints change to what is around them, and to what looks like their things.
 
     Args:
         before: chroma without the hints, float 1×2×h×w.
         chroma: the same with them.
         features: what the encoder sees of the photograph, float C×h/8×w/8 or so.
+        likeness: the encoder's.
         found: the hints, in the small copy, of twice chroma's size.
     """
     height, width = chroma.shape[2:]
@@ -287,7 +287,7 @@ def limit_hints(before: Tensor, chroma: Tensor, features: Tensor, found: Sequenc
     rows = [min(int(top / height * seen.shape[1]), seen.shape[1] - 1) for top, _ in places]
     columns = [min(int(left / width * seen.shape[2]), seen.shape[2] - 1) for _, left in places]
     cosines = torch.einsum("cp,chw->phw", seen[:, rows, columns], seen).amax(0)
-    alike = ((cosines - OTHER_THING) / (SAME_THING - OTHER_THING)).clamp(0, 1)
+    alike = ((cosines - likeness.other) / (likeness.same - likeness.other)).clamp(0, 1)
     alike = F.interpolate(alike[None, None], (height, width), mode="bilinear")
     y, x = torch.arange(height).view(-1, 1), torch.arange(width)
     distance = torch.full((height, width), torch.inf)
@@ -380,11 +380,14 @@ def sample_variants(
     return variants
 
 
-def match_features(own: Tensor, other: Tensor) -> list[tuple[int, int, int, int]]:
+def match_features(
+    own: Tensor, other: Tensor, likeness: Likeness
+) -> list[tuple[int, int, int, int]]:
     """Places of a photograph and, for each, the most similar of another, if it is alike enough.
 
     Args:
         own, other: features, float C×h×w.
+        likeness: their encoder's.
 
     Returns:
         Row and column in the one and in the other.
@@ -393,5 +396,5 @@ def match_features(own: Tensor, other: Tensor) -> list[tuple[int, int, int, int]
     cosines, matches = (one.T @ two).max(1)
     return [
         (*divmod(index, own.shape[2]), *divmod(int(matches[index]), other.shape[2]))
-        for index in (cosines >= ALIKENESS).nonzero().flatten().tolist()
+        for index in (cosines >= likeness.match).nonzero().flatten().tolist()
     ]

@@ -374,7 +374,7 @@ class Colouriser:
         chroma, palette = self._paint(small, [*borrowed, *found])
         if found:
             before, features = self._without_hints(small, borrowed)
-            chroma = limit_hints(before, chroma, features, found)
+            chroma = limit_hints(before, chroma, features, self.generator.encoder.likeness, found)
         return self._prediction(size, small, chroma, palette, borrowed, found)
 
     def _without_hints(self, small: Tensor, borrowed: Sequence[Patch]) -> tuple[Tensor, Tensor]:
@@ -437,7 +437,8 @@ class Colouriser:
         chroma = F.adaptive_avg_pool2d(chroma, (other.shape[1], other.shape[2]))[0]
         before = F.adaptive_avg_pool2d(predicted, (own.shape[1], own.shape[2]))[0]
         found = []
-        for row, column, other_row, other_column in match_features(own, other):
+        matches = match_features(own, other, self.generator.encoder.likeness)
+        for row, column, other_row, other_column in matches:
             mixed = torch.lerp(before[:, row, column], chroma[:, other_row, other_column], strength)
             middle = MATCHING_STRIDE // 2
             top = min(row * MATCHING_STRIDE + middle - 2, small.shape[2] - 4)

@@ -18,6 +18,7 @@ from colouriser import (
     ModelError,
     SettingError,
 )
+from colouriser.encoder import Likeness
 from colouriser.hints import (
     MAX_HINTS,
     enforce_hints,
@@ -97,7 +98,7 @@ def test_a_hint_changes_its_thing_and_what_is_like_it() -> None:
     features[0], features[0, :, 3:6], features[1, :, 3:6] = 1.0, 0.0, 1.0
     before, after = torch.zeros(1, 2, 32, 64), torch.ones(1, 2, 32, 64)
     (patch,) = patches([Hint(8, 32, "red")], (128, 64), (128, 64))
-    limited = limit_hints(before, after, features, [patch])[0, 0]
+    limited = limit_hints(before, after, features, Likeness(0.2, 0.6, 0.8), [patch])[0, 0]
     assert limited[:, :18].min() > 0.99
     assert limited[:, 30:42].max() < 0.1
     assert limited[:, 54:].min() > 0.99

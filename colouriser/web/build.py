@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def build(out: Path, model: str | None = None) -> int:
             "version": version("colouriser"),
             "model": str(resolved),
             "hints": generator.config.hints,
+            "likeness": asdict(generator.encoder.likeness),
             "cells": [round(value, 6) for value in generator.cells.flatten().tolist()],
             "examples": [path.name for path in PICTURES],
         }

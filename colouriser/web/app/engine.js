@@ -109,12 +109,12 @@ async function predictAnew(opened, asked) {
  * @returns {Promise<Prediction>}
  */
 async function paint(opened, borrowed = [], found = []) {
-  const {small, luma, half} = opened, {cells} = await theNetwork(), [width, height] = [small[0] / 2, small[1] / 2];
+  const {small, luma, half} = opened, {cells, likeness} = await theNetwork(), [width, height] = [small[0] / 2, small[1] / 2];
   const given = [...borrowed, ...found], painting = await look(opened, given);
   let {chroma} = painting;
   if (found.length) {
     const before = await look(opened, borrowed), features = borrowed.length ? (await look(opened, [])).features : before.features;
-    chroma = limitHints(before.chroma, chroma, width, height, features, found);
+    chroma = limitHints(before.chroma, chroma, width, height, features, likeness, found);
   }
   chroma = enforceHints(half, chroma, width, height, given);
   if (!chroma.every(Number.isFinite)) throw new Failure("web_model", {reason: "NaN"});
@@ -188,7 +188,7 @@ async function borrow(opened, reference, strength) {
   if (!colours) throw new Failure("web_reference_grey");
   const usual = await paint(opened), half = /** @type {[number, number]} */ ([opened.small[0] / 2, opened.small[1] / 2]);
   const before = pool(usual.chroma, 2, half, [across, down]), count = across * down, there = colours.length / 2;
-  return matchFeatures(own, theirs).map(([place, match]) => {
+  return matchFeatures(own, theirs, (await theNetwork()).likeness).map(([place, match]) => {
     const chroma = [0, 1].map((axis) => before[axis * count + place] + strength * (colours[axis * there + match] - before[axis * count + place]));
     const [left, top] = [place % across, Math.floor(place / across)].map((cell, axis) => Math.min(cell * STRIDE + STRIDE / 2 - 2, opened.small[axis] - 4));
     return {top, left, height: 4, width: 4, chroma};

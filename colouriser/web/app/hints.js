@@ -9,6 +9,7 @@ import {roundEven} from "./luma.js";
  * @typedef {{width: number, height: number, cells: Float32Array, probabilities: Float32Array}} Palette
  *   `cells`: chroma, Cb and Cr by turns. `probabilities`: of the cells at a place lie side by side.
  * @typedef {{columns: number, rows: number, channels: number, data: Float32Array}} Features What the encoder sees: planes.
+ * @typedef {{other: number, same: number, match: number}} Likeness Of an encoder's features: see encoder.py.
  */
 
 const MAX_PATCH = 9; // side of a patch: the network has seen none larger
@@ -17,8 +18,6 @@ const REACH = 0.21, LUMA_TOLERANCE = 0.16, CHROMA_TOLERANCE = 0.032; // how far 
 const WITHIN = 16 / 255, APART = 24 / 255; // chroma that the eye takes for one colour; of two suggestions
 const OBJECTS = 6, SPACING = 0.2, CLEAR = 0.2; // of variants: places, their distance, least likelihood
 const AROUND = 0.15; // of the side: nearer to a hint everything follows it
-const OTHER_THING = 0.15, SAME_THING = 0.55; // cosine of features up to which a place far away follows a hint not at all, and from which on it does
-const ALIKENESS = 0.75; // cosine of features from which on two places are taken for the same thing
 
 /**
  * Where hints for a photograph lie in its small copy.
@@ -102,10 +101,11 @@ export function enforceHints(luma, chroma, width, height, found) {
  * @param {number} width
  * @param {number} height
  * @param {Features} features Of the photograph.
+ * @param {Likeness} likeness
  * @param {Patch[]} found
  * @returns {Float32Array}
  */
-export function limitHints(before, chroma, width, height, features, found) {
+export function limitHints(before, chroma, width, height, features, likeness, found) {
   const size = width * height, near = new Float32Array(size), seen = directions(features);
   const {columns, rows} = features, follows = new Float32Array(columns * rows);
   for (const patch of found) {
@@ -113,7 +113,7 @@ export function limitHints(before, chroma, width, height, features, found) {
     const row = Math.min(Math.floor(top / height * rows), rows - 1), column = Math.min(Math.floor(left / width * columns), columns - 1);
     const here = seen[row * columns + column];
     for (const [place, values] of seen.entries())
-      follows[place] = Math.max(follows[place], Math.min(1, (product(values, here) - OTHER_THING) / (SAME_THING - OTHER_THING)));
+      follows[place] = Math.max(follows[place], Math.min(1, (product(values, here) - likeness.other) / (likeness.same - likeness.other)));
     for (let i = 0; i < size; i++) {
       const x = i % width, y = (i - x) / width, distance = ((y - top) ** 2 + (x - left) ** 2) / (AROUND ** 2 * size);
       near[i] = Math.max(near[i], Math.exp(-distance / 2));
@@ -274,9 +274,10 @@ function product(one, other) {
  * Places of a photograph and, for each, the most similar of another, if it is alike enough.
  * @param {Features} own
  * @param {Features} other
+ * @param {Likeness} likeness
  * @returns {[number, number][]}
  */
-export function matchFeatures(own, other) {
+export function matchFeatures(own, other, likeness) {
   const [one, two] = [directions(own), directions(other)];
   return one.flatMap((values, place) => {
     let best = 0, most = -1;
@@ -284,6 +285,6 @@ export function matchFeatures(own, other) {
       const cosine = product(values, others);
       if (cosine > most) [best, most] = [index, cosine];
     }
-    return most >= ALIKENESS ? [/** @type {[number, number]} */ ([place, best])] : [];
+    return most >= likeness.match ? [/** @type {[number, number]} */ ([place, best])] : [];
   });
 }

@@ -3,7 +3,9 @@
 import {crop, pad, toStride} from "./luma.js";
 
 /**
- * @typedef {{cells: number[], sizes: Record<string, number>}} Build What build.json says: the palette, and the sizes of files.
+ * @typedef {{cells: number[], likeness: Likeness, sizes: Record<string, number>}} Build What build.json says: the palette, how alike
+ *   features of one thing are, and the sizes of files.
+ * @typedef {import("./hints.js").Likeness} Likeness
  * @typedef {{chroma: Float32Array, palette: Float32Array, features: Float32Array, channels: number}} Painting
  *   Planes: chroma at half the size, the palette's logits at a quarter, features at a sixteenth, `channels` of them.
  * @typedef {(loaded: number, total: number) => void} Progress In bytes.
@@ -25,12 +27,14 @@ export class Network {
    * @param {any} session
    * @param {"webgpu" | "wasm"} kind
    * @param {Float32Array} cells Of the palette: Cb and Cr by turns.
+   * @param {Likeness} likeness Of its encoder's features.
    */
-  constructor(runtime, session, kind, cells) {
+  constructor(runtime, session, kind, cells, likeness) {
     this.runtime = runtime;
     this.session = session;
     this.kind = kind;
     this.cells = cells;
+    this.likeness = likeness;
   }
 
   /**
@@ -54,7 +58,7 @@ export class Network {
    * @param {Build} build
    * @param {Progress} progress
    */
-  static async #loadKind(kind, {cells, sizes}, progress) {
+  static async #loadKind(kind, {cells, likeness, sizes}, progress) {
     const [module, name] = RUNTIMES[kind], files = [MODEL, `runtime/${name}.wasm`];
     const total = files.reduce((sum, file) => sum + sizes[file], 0), loaded = files.map(() => 0);
     const [weights, binary, runtime] = await Promise.all([...files.map((file, index) => fetchBytes(here(file), (bytes) => {
@@ -65,7 +69,7 @@ export class Network {
       numThreads: globalThis.crossOriginIsolated ? Math.min(THREADS, navigator.hardwareConcurrency) : 1});
     // More optimising takes five times as long at each start, and computes no faster.
     const session = await runtime.InferenceSession.create(weights, {executionProviders: [kind], graphOptimizationLevel: "basic"});
-    const network = new Network(runtime, session, kind, Float32Array.from(cells));
+    const network = new Network(runtime, session, kind, Float32Array.from(cells), likeness);
     if (kind === "webgpu") {
       const {chroma} = await network.paint(new Float32Array(FIRST * FIRST), new Float32Array(3 * FIRST * FIRST), FIRST, FIRST);
       if (!chroma.every(Number.isFinite)) throw new Error("its values are not finite");
