@@ -75,6 +75,10 @@ def _train(options: argparse.Namespace) -> None:
         )
     recipe = run.recipe(recipe)
     for step in STEPS if options.step == "all" else [options.step]:
+        if step == "generator" and recipe.goes_on:
+            from .stages.generator import recipe_of_start
+
+            recipe = recipe_of_start(recipe, run, options.start)
         with run.recorded(step, recipe, **_notes(step, options)):
             _run_step(step, options, recipe, run)
 

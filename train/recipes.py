@@ -17,6 +17,7 @@ class Recipe:
 
     name: str
     model: GeneratorConfig = GeneratorConfig()
+    goes_on: bool = False  # from a model (--start), whose encoder and decoder it takes
     imagenet: bool = True  # start the encoder from ImageNet: our photographs are too few to
     seed: int = 42
     sample: int | None = None  # at most so many photographs; all of them unless given
@@ -86,7 +87,7 @@ RECIPES = {
         # From a trained model (--start), to go on or on photographs of another kind.
         Recipe(
             "finetune",
-            model=GeneratorConfig("resnet18", attention=False, mean=0.61),  # of the bundled weights
+            goes_on=True,
             generator_epochs=3,
             small_epochs=0,
             generator_rate=5e-4,  # half: what is known should not be lost

@@ -121,7 +121,7 @@ class Run:
                 damaged.
         """
         if not self.recipe_json.exists():
-            write_json(self.recipe_json, dataclasses.asdict(asked))
+            self.write_recipe(asked)
             return asked
         recorded = read_json(self.recipe_json)
         if recorded.get("name") != asked.name:
@@ -138,6 +138,9 @@ class Run:
         if missing:
             log.warning("%s: took %s from the recipe of now", self.recipe_json, ", ".join(missing))
         return recipe
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        write_json(self.recipe_json, dataclasses.asdict(recipe))
 
     def record(self) -> dict[str, dict[str, Any]]:
         """What is recorded of the steps so far.

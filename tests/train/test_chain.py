@@ -31,7 +31,7 @@ from train.run import Run
 from train.stages.critic import CriticLoss, new_critic, new_eyes, train_critic
 from train.stages.eyes import NETWORK, Eyes, perceptual_distance, recognition_distance
 from train.stages.gan import train_gan
-from train.stages.generator import take_over, train_generator
+from train.stages.generator import recipe_of_start, take_over, train_generator
 
 from ..conftest import ROOT, train
 
@@ -229,14 +229,26 @@ def test_curves_and_pictures_are_tracked(
     assert len(list((tmp_path / "trackio" / "media").rglob("*.jpg"))) == 2
 
 
-def test_finetune_goes_on_from_the_bundled_weights() -> None:
-    bundled = load(resolve(None))
-    generator = Generator(RECIPES["finetune"].model)
-    take_over(generator, bundled, str(BUNDLED))
+@pytest.mark.parametrize("start", ["bundled", "smoke"])
+def test_finetune_goes_on_from_any_model(run: Path, tmp_path: Path, start: str) -> None:
+    folder = BUNDLED if start == "bundled" else run / "generator"
+    recipe = recipe_of_start(RECIPES["finetune"], Run(tmp_path), str(folder))
+    assert Run(tmp_path).recipe(RECIPES["finetune"]) == recipe  # the run knows it
+    old, generator = load(resolve(str(folder))), Generator(recipe.model)
+    take_over(generator, old, str(folder))
     luma = torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
-        own, theirs = (network.eval()(luma).chroma for network in (generator, bundled))
+        own, theirs = (network.eval()(luma).chroma for network in (generator, old))
     assert torch.equal(own, theirs)
+
+
+def test_finetune_needs_a_model(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in PREPARED:
+        (tmp_path / name).symlink_to(run / name)
+    assert main(["generator", "--recipe", "finetune", "--run", str(tmp_path)]) == 1
+    assert "give one as --start" in capsys.readouterr().err
 
 
 def test_a_model_of_another_architecture_is_no_start(

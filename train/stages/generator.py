@@ -6,7 +6,7 @@ its coloured versions of training and validation photographs, for the critic.
 
 import logging
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +121,26 @@ def painting_loss(recipe: Recipe, run: Run, generator: Generator) -> PaintingLos
         counts += counted.count(pixels.permute(2, 0, 1)[None] / 255)
     palette = PaletteLoss(generator, counts / counts.sum(), recipe.rarity)
     return PaintingLoss(chroma, palette, recipe.palette_weight)
+
+
+def recipe_of_start(recipe: Recipe, run: Run, start: str | None) -> Recipe:
+    """A recipe that goes on from a model, with that model's architecture; the run records it.
+
+    Raises:
+        TrainingError: no model is given.
+    """
+    if run.checkpoint("generator").exists():
+        return recipe  # which knows it
+    if start is None:
+        raise TrainingError(
+            f"the recipe {recipe.name} goes on from a model; give one as --start, "
+            "colouriser/weights for example"
+        )
+    old = load(resolve(start)).config
+    palette = old.palette or recipe.model.palette
+    recipe = replace(recipe, model=replace(old, hints=recipe.model.hints, palette=palette))
+    run.write_recipe(recipe)
+    return recipe
 
 
 def take_over(generator: Generator, old: Generator, name: str) -> None:
