@@ -13,7 +13,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from . import png
+from . import jpeg2000, png
 from .depth import TOP, Numbers
 from .jpeg import END, MOST_PARTS, segments
 from .limits import check_scans, check_size
@@ -76,14 +76,13 @@ def _of_png(image: Image.Image, data: bytes) -> Samples | None:
 
 
 def _of_jpeg_2000(image: Image.Image, data: bytes) -> Samples | None:
-    start = data.find(b"\xff\x4f\xff\x51")
-    bits = (data[start + 42] & 0x7F) + 1 if 0 <= start < len(data) - 42 else 8
-    if bits <= 8:
+    depths = jpeg2000.depths(data)
+    few = len({*depths}) == 1 and depths[0] < 8 and image.mode not in ("P", "PA")
+    if not (few or max(depths, default=0) > 8):
         return None
-    import imagecodecs
-
-    samples = _with_channels(imagecodecs.jpeg2k_decode(data))
-    return samples, Numbers(_family(samples), bits, alpha=_clear(samples), profile=_profile(image))
+    samples = jpeg2000.samples(data)
+    family, clear, profile = _family(samples), _clear(samples), _profile(image)
+    return samples, Numbers(family, depths[0], alpha=clear, profile=profile)
 
 
 def _of_heif(image: Image.Image, data: bytes) -> Samples | None:

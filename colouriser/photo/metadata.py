@@ -18,7 +18,7 @@ from functools import cache
 from PIL import Image, ImageCms
 
 from ..errors import reason
-from . import exif, png, xmp
+from . import exif, jpeg2000, png, xmp
 from .ifd import Directory, Tiff
 from .jpeg import COMMENT, segments
 
@@ -84,18 +84,10 @@ def of_image(image: Image.Image, data: bytes, name: str) -> Metadata:
 
 def _of_jpeg_2000(data: bytes) -> Metadata:
     """What a JPEG 2000 says, in boxes of its own that have a number for a name."""
-    found, place = dict[bytes, bytes](), 0
-    while place + 8 <= len(data) and len(found) < MAX_PARTS:
-        size, kind = struct.unpack(">I4s", data[place : place + 8])
-        head = 16 if size == 1 else 8
-        size = int.from_bytes(data[place + 8 : place + 16], "big") if size == 1 else size
-        end = place + size if size else len(data)
-        if end < place + head:
-            break
+    found = dict[bytes, bytes]()
+    for kind, start, end in jpeg2000.boxes(data):
         if kind == b"uuid":
-            content = data[place + head : end]
-            found.setdefault(content[:16], content[16:])
-        place = end
+            found.setdefault(data[start : start + 16], data[start + 16 : end])
     block, packet, iptc = (found.get(bytes.fromhex(name), b"") for name in JPEG_2000_BOXES)
     return Metadata(block.removeprefix(EXIF_START), packet, iptc)
 

@@ -24,7 +24,7 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import PhotoError, reason
-from . import png, tiff
+from . import jpeg2000, png, tiff
 from .deep import deep_samples, is_deep_avif, rare_jpeg
 from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
 from .jpeg import (
@@ -185,6 +185,7 @@ def _picture(file: BinaryIO, name: str) -> Image.Image:
         data = _all(file) if image.format in WHOLE else b""
         if image.format in JPEGS:
             check_scans(data)
+        _find_profile(image, data)
         found = deep_samples(image, data)
         if found and found[1].transfer:  # what Pillow makes of it is flat
             turned = orientation(of_image(image, data, name))
@@ -259,6 +260,7 @@ def _read(file: BinaryIO, name: str) -> Photo:
         data = _all(file) if image.format in WHOLE else b""
         if image.format in JPEGS:
             check_scans(data)
+        _find_profile(image, data)
         clear = image.info.get("transparency")
         if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
             image.info["transparency"] = png.clear_grey(data, clear)
@@ -337,6 +339,12 @@ def _with_its_end(file: BinaryIO) -> BinaryIO:
         image.draft("L", None)  # luma is what is kept
         pictures.append(zlib.crc32(image.tobytes()))
     return io.BytesIO(data + END if pictures[0] == pictures[1] else data)
+
+
+def _find_profile(image: Image.Image, data: bytes) -> None:
+    """Note the profile of a JPEG 2000, for which Pillow does not look."""
+    if image.format == "JPEG2000" and (profile := jpeg2000.profile(data)):
+        image.info["icc_profile"] = profile
 
 
 def _by_libtiff(image: Image.Image) -> None:

@@ -6,6 +6,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -14,7 +15,7 @@ from PIL import ExifTags, Image
 from colouriser import PhotoError, photo
 from colouriser.photo import png
 
-from .files import SIXTEEN, ramp, read_luma, whole, write
+from .files import SIXTEEN, grey_profile, ramp, read_luma, srgb, whole, write
 
 
 def block(kind: int, value: bytes) -> bytes:
@@ -261,6 +262,36 @@ def test_one_grey_that_is_transparent(bits: int, tmp_path: Path) -> None:
     alpha = photo.read(tmp_path / "a.png").alpha
     assert alpha is not None
     assert np.array_equal(np.asarray(alpha)[0] == 0, values == clear)
+
+
+def jpeg_2000(samples: np.ndarray, profile: bytes, bits: int | None = None) -> bytes:
+    """A JPEG 2000, whose box of colour holds a profile, if one is given."""
+    data = bytes(imagecodecs.jpeg2k_encode(samples, level=0, codecformat="jp2", bitspersample=bits))
+    if not profile:
+        return data
+    colour, header = data.find(b"colr") - 4, data.find(b"jp2h") - 4
+    size, whole = (int.from_bytes(data[at : at + 4], "big") for at in (colour, header))
+    box = struct.pack(">I4s3B", 11 + len(profile), b"colr", 2, 0, 0) + profile
+    head = data[:header] + struct.pack(">I", whole - size + len(box)) + data[header + 4 : colour]
+    return head + box + data[colour + size :]
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_profile_of_a_grey_jpeg_2000(depth: int, channels: int, tmp_path: Path) -> None:
+    grey = whole(2**depth - 1, f"u{depth // 8}")
+    samples = np.dstack([grey, np.full_like(grey, 2**depth - 1)][:channels]).squeeze()
+    (tmp_path / "a.jp2").write_bytes(jpeg_2000(samples, grey_profile(1.0)))
+    right = srgb(grey / (2**depth - 1)) * 255
+    assert np.abs(read_luma(tmp_path / "a.jp2") - right).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [1, 4, 7])
+def test_white_of_a_jpeg_2000_of_few_bits(bits: int, tmp_path: Path) -> None:
+    grey = whole(2**bits - 1, "u1")
+    (tmp_path / "a.jp2").write_bytes(jpeg_2000(grey, b"", bits))
+    right = grey / (2**bits - 1) * 255
+    assert np.abs(read_luma(tmp_path / "a.jp2") - right).max() <= 1
 
 
 @pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 2)])
