@@ -20,7 +20,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import simplejpeg
 from PIL import Image, ImageChops
+
+from ..errors import reason
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ UPRIGHT_TO_STORED = {  # the inverse of an EXIF orientation
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
+PADDED = re.compile(r"Corrupt JPEG data: \d extraneous bytes")  # a few, as some cameras leave them
 JPEGLIB = Lock()  # it is not safe in several threads
 
 
@@ -72,6 +76,19 @@ def whose_luma_stays(image: Image.Image, data: bytes, orientation: int, name: st
         return None
     orientation = orientation if orientation in UPRIGHT_TO_STORED else 1
     return Jpeg(data, orientation, image.size, image.mode == "L")
+
+
+def decoded(data: bytes) -> tuple[Image.Image | None, str]:
+    """A JPEG's luma as it is stored, mode "L" (of CMYK all its colours), if nothing is odd about
+    it; and what is damaged in it, in libjpeg's words."""
+    try:
+        kind = simplejpeg.decode_jpeg_header(data)[2]
+        colours = "CMYK" if kind in ("CMYK", "YCCK") else "GRAY"
+        values = simplejpeg.decode_jpeg(data, colours, strict=True)
+    except ValueError as error:
+        said = reason(error)
+        return None, said if said.startswith("Corrupt") and not PADDED.match(said) else ""
+    return Image.fromarray(values[..., 0] if colours == "GRAY" else values), ""
 
 
 def _obstacle(image: Image.Image, data: bytes) -> str:

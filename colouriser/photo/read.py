@@ -11,7 +11,6 @@ import os
 import re
 import stat
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,6 +31,7 @@ from .jpeg import (
     END,
     UPRIGHT_TO_STORED,
     Jpeg,
+    decoded,
     same_luma,
     whose_luma_stays,
 )
@@ -53,7 +53,6 @@ JPEG_START = b"\xff\xd8\xff"
 KNOWN_STARTS = (JPEG_START, png.START, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8", b"BM")
 REDUCED = 1024  # longest side in samples from which the small picture of colours is made
 SCAN = b"\xff\xda"
-NO_PICTURE = b"\x55" * 64  # to a decoder some more of a picture that is not whole
 NONE = Image.new("L", (1, 1))  # stands where pixels come later
 USUAL_COMPRESSIONS = (1, 5, 8, 32946, 32773)  # none, LZW, deflate, PackBits
 SEVERAL = "has more than one page or frame; only the first is used"
@@ -281,6 +280,13 @@ def _read(file: BinaryIO, name: str) -> Photo:
             )
         jpeg = whose_luma_stays(image, data, turned, name) if image.format in JPEGS else None
         profile, own = "icc_profile" in image.info, None
+        whole, damage = decoded(data) if image.format in JPEGS else (None, "")
+        if damage:
+            log.warning("%s: parts of it are damaged (%s); look at the result", name, damage)
+        if whole and jpeg and not profile:
+            luma = _turned(whole, turned)
+            own = small_picture(luma) if jpeg.grey else _eighth(data, turned)
+            return Photo(luma, suffix, None, metadata, dpi, several, jpeg, own=own)
         if jpeg and not profile:
             own = None if jpeg.grey else _eighth(data, turned)
             image.draft("L", None)  # its chroma would be decoded for nothing
@@ -328,17 +334,13 @@ def _with_its_end(file: BinaryIO) -> BinaryIO:
     data = _all(file)
     if data.rfind(END) > data.rfind(SCAN):
         return io.BytesIO(data)
-    pictures = list[int]()
-    for behind in (END, NO_PICTURE + END):
-        try:
-            image = Image.open(io.BytesIO(data + behind), formats=["JPEG"])
-        except Image.UnidentifiedImageError:  # of a rare kind
-            return io.BytesIO(data)
-        check_size(image.size)
-        check_scans(data)
-        image.draft("L", None)  # luma is what is kept
-        pictures.append(zlib.crc32(image.tobytes()))
-    return io.BytesIO(data + END if pictures[0] == pictures[1] else data)
+    try:
+        with Image.open(io.BytesIO(data + END), formats=["JPEG"]) as image:
+            check_size(image.size)
+    except Image.UnidentifiedImageError:  # of a rare kind
+        return io.BytesIO(data)
+    check_scans(data)
+    return io.BytesIO(data + END if decoded(data + END)[0] else data)
 
 
 def _find_profile(image: Image.Image, data: bytes) -> None:

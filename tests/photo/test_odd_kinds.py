@@ -317,3 +317,30 @@ def test_uncompressed_ycbcr(
     (tmp_path / "b.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:-1000])
     with pytest.raises(PhotoError, match=r"b\.tif: damaged"):
         photo.read(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_damage_inside_of_a_jpeg_is_said(
+    mode: str,
+    progressive: bool,
+    colour_cat: Image.Image,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    buffer = io.BytesIO()
+    colour_cat.convert(mode).save(buffer, "JPEG", quality=95, progressive=progressive)
+    data, end = buffer.getvalue(), b"\xff\xd9"
+    half = data[: len(data) // 2]
+    hole = half + bytes(2000) + data[len(half) + 2000 :]
+    for damaged in (half + end, half + bytes(len(half)) + end, hole):
+        (tmp_path / "a.jpg").write_bytes(damaged)
+        caplog.clear()
+        photo.read(tmp_path / "a.jpg")
+        assert "a.jpg: parts of it are damaged" in caplog.text
+    (tmp_path / "a.jpg").write_bytes(data)
+    caplog.clear()
+    with Image.open(buffer) as image:
+        image.draft("L", None)
+        np.testing.assert_array_equal(photo.read(tmp_path / "a.jpg").luma, image)
+    assert not caplog.text
