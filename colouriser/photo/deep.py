@@ -110,7 +110,7 @@ def _of_netpbm(image: Image.Image, data: bytes) -> Samples | None:
                 flat = _numbers(re.sub(rb"#[^\n]*", b"", data[found.end() :]), count, largest)
             else:
                 flat = np.frombuffer(data, ">u2", count, found.end())
-            return flat.reshape(shape).astype(np.uint16), Numbers(family, white=largest)
+            return flat.reshape(shape).astype(np.uint16), Numbers(family, white=largest, exact=True)
     if image.mode == "F":
         image.load()
         return np.asarray(image)[..., None], Numbers("grey")

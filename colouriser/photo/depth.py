@@ -22,6 +22,10 @@ DIM = 4  # times below white the brightest value is, from which it is said: scan
 SAMPLED = 1 << 18  # values looked at for a percentile
 SHOULDER = 0.8  # light of paper's white, up to which that of a brighter picture is as it is
 EXACT = 0x100  # of Little CMS: no coarse table, which would lose what is dark
+PAPER = np.array([0.9642, 1.0, 0.8249])  # XYZ of white in light D50
+TO_RED_GREEN_BLUE = np.array(  # linear sRGB of XYZ in D50 (Bradford's adaptation)
+    [[3.13386, -1.61687, -0.49061], [-0.97877, 1.91614, 0.03345], [0.07195, -0.22899, 1.40524]]
+)
 FAMILIES = {"grey": (b"GRAY", "gray"), "rgb": (b"RGB ", "rgb"), "cmyk": (b"CMYK", "cmyk")}
 
 
@@ -32,6 +36,7 @@ class Numbers:
     family: str = "rgb"  # "grey", "rgb", "cmyk" or "lab": of the first 1, 3, 4 or 3 channels
     bits: int = 0  # of a sample, if they are fewer than its container has
     white: float | None = None  # the value that a tag names as the largest
+    exact: bool = False  # and that is white, whatever it is
     significant: int = 0  # bits that are significant (sBIT); 0 unless known
     inverted: bool = False  # zero is white
     alpha: int | None = None  # which channel is transparency
@@ -127,7 +132,10 @@ def _range(samples: np.ndarray, numbers: Numbers) -> tuple[float, float, list[st
     bits = numbers.bits or 8 * kind.itemsize
     top = 2 ** (bits - (kind.kind == "i")) - 1
     black, notes = 0, list[str]()
+    if numbers.white and numbers.exact:
+        return black, numbers.white, notes
     if numbers.white and largest <= numbers.white < top and _whole(numbers.white):
+        notes.append(f"white was taken to be {numbers.white:g}, as the file names it")
         return min(lowest, 0), numbers.white, notes
     if kind.kind == "i" and lowest < 0:
         notes.append(f"has negative numbers; black was taken to be {-top - 1}, white {top}")
@@ -220,14 +228,16 @@ def _luma(values: np.ndarray, family: str, transformed: bool) -> np.ndarray:
     if family == "cmyk" and not transformed:
         values = (1 - values[..., :3]) * (1 - values[..., 3:])
     if family == "lab":
-        return srgb(_light(values[..., 0] * 100))
+        values = srgb((_xyz(values) @ TO_RED_GREEN_BLUE.T).clip(0, 1))
     return RED * values[..., 0] + GREEN * values[..., 1] + BLUE * values[..., 2]
 
 
-def _light(lightness: np.ndarray) -> np.ndarray:
-    """CIE L* in [0, 100] to linear light."""
-    low = lightness <= 8
-    return np.where(low, lightness / 903.3, ((lightness + 16) / 116) ** 3)
+def _xyz(values: np.ndarray) -> np.ndarray:
+    """CIE L*a*b*, whose a* and b* of 0 are stored as half, to XYZ of paper in light D50."""
+    middle = (values[..., 0] * 100 + 16) / 116
+    across, down = (values[..., index] * 256 - 128 for index in (1, 2))
+    roots = np.stack([middle + across / 500, middle, middle - down / 200], -1)
+    return np.where(roots > 6 / 29, roots**3, (116 * roots - 16) / 903.3) * PAPER
 
 
 def _usable(profile: bytes, family: str) -> tuple[bytes, list[str]]:

@@ -7,7 +7,7 @@ import io
 import logging
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from .ifd import LETTERS, Directory, Entry, Tiff
@@ -49,7 +49,7 @@ def edited(block: bytes, name: str, position: bool, orientation: int, srgb: bool
     gone = {XMP, IPTC, PHOTOSHOP, PROFILE, 330}
     if not position:
         gone |= {GPS, *PLACES_ON_MAPS}
-    damaged = [*main.damaged]
+    damaged, kept = [*main.damaged], [main]
     for pointer in (EXIF, GPS):
         if pointer not in main.entries:
             continue
@@ -63,6 +63,7 @@ def edited(block: bytes, name: str, position: bool, orientation: int, srgb: bool
             _blank_position(data, tiff, sub)
             continue
         damaged += sub.damaged
+        kept.append(sub)
         _set_number(data, tiff, sub, COLOUR_SPACE, 1 if srgb else None)
         if GPS in sub.entries and not position:  # an odd place for it
             with suppress(ValueError):
@@ -71,7 +72,7 @@ def edited(block: bytes, name: str, position: bool, orientation: int, srgb: bool
         _cut(data, tiff, sub, out, sub.following)
     _set_number(data, tiff, main, ORIENTATION, orientation)
     _cut(data, tiff, main, gone, 0)
-    _drop_thumbnail(data, tiff, main.following)
+    _drop_thumbnail(data, tiff, main.following, kept)
     if damaged:
         tags = ", ".join(str(tag) for tag in sorted(damaged))
         log.warning("%s: dropped damaged tags of its EXIF (%s)", name, tags)
@@ -126,20 +127,38 @@ def _blank_position(data: bytearray, tiff: Tiff, gps: Directory) -> None:
         data[entry.place : entry.place + 12] = bytes(12)
 
 
-def _drop_thumbnail(data: bytearray, tiff: Tiff, place: int) -> None:
+def _drop_thumbnail(data: bytearray, tiff: Tiff, place: int, kept: list[Directory]) -> None:
+    """Overwrite a thumbnail and its directory, but nothing of directories that stay, to which a
+    damaged block may point."""
+    taken = [span for directory in kept for span in _spans(directory)]
+
+    def is_free(start: int, end: int) -> bool:
+        return not any(start < behind and first < end for first, behind in taken)
+
     if not place:
         return
     try:
         directory = tiff.directory(place)
     except ValueError:
         return
+    if not is_free(*next(_spans(directory))):
+        return
     start, size = (tiff.value(directory, tag) for tag in (THUMBNAIL, THUMBNAIL_SIZE))
     for entry in directory.entries.values():
         data[entry.place : entry.place + 12] = bytes(12)
-    if 0 < start < start + size <= len(data):
+    if 0 < start < start + size <= len(data) and is_free(start, start + size):
         data[start : start + size] = bytes(size)
         if start + size >= len(data) - 4:
             del data[start:]
+
+
+def _spans(directory: Directory) -> Iterator[tuple[int, int]]:
+    """Where a directory begins and ends; and each of its values that lies outside of it."""
+    count = len(directory.entries) + len(directory.damaged)
+    yield directory.place, directory.place + 6 + 12 * count
+    for entry in directory.entries.values():
+        if entry.size > 4:
+            yield entry.start, entry.start + entry.size
 
 
 def from_tiff(tiff: Tiff, main: Directory, name: str, without: frozenset[int] = STRUCTURE) -> bytes:

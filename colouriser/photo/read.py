@@ -263,7 +263,8 @@ def _read(file: BinaryIO, name: str) -> Photo:
         clear = image.info.get("transparency")
         if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
             image.info["transparency"] = png.clear_grey(data, clear)
-        suffix, dpi = SUFFIXES.get(image.format or "", ".png"), resolution(image)
+        suffix = SUFFIXES.get(image.format or "", ".png")
+        dpi = _tiff_resolution(page) if page else resolution(image)  # Pillow makes up a TIFF's
         metadata = (
             of_directory(page.tiff, page.directory, name) if page else of_image(image, data, name)
         )

@@ -30,7 +30,8 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 256, 257, 258, 
 EXTRA, FORMAT, LARGEST, SMALLEST_LARGEST = 338, 339, 281, 341
 STRIPS, TILES, COLOUR_MAP, TYPE_JPEG = 273, 324, 320, 7
 REDUCED, MASK, OLD_REDUCED = 1, 4, 2
-YCBCR = 6
+YCBCR, SIGNED_LAB = 6, 8
+FAX = (2, 3, 4, 32771)  # compressions in which white is usually zero
 RAW_PHOTOMETRICS = (32803, 34892)  # a mosaic of colours, or its linear light
 FAMILIES = {0: "grey", 1: "grey", 2: "rgb", 5: "cmyk", 6: "rgb", 8: "lab", 9: "lab"}
 CHANNELS = {"grey": 1, "rgb": 3, "cmyk": 4, "lab": 3}
@@ -150,7 +151,12 @@ def _is_deep(tiff: Tiff, directory: Directory) -> bool:
     bits, formats = tiff.values(directory, BITS) or (1,), tiff.values(directory, FORMAT) or (1,)
     if max(bits) > 8 or not {*formats} <= {1, 4}:
         return True
-    if tiff.value(directory, COMPRESSION, 1) in NONE_OF_PILLOWS:
+    compression = tiff.value(directory, COMPRESSION, 1)
+    photometric = tiff.value(directory, PHOTOMETRIC, -1)
+    if compression in NONE_OF_PILLOWS or (photometric < 0 and compression not in FAX):
+        return True
+    family = FAMILIES.get(photometric, "rgb")
+    if family in ("grey", "cmyk") and tiff.value(directory, SAMPLES, 1) > CHANNELS[family]:
         return True
     white = _white(tiff, directory)
     return max(bits) == 8 and white is not None and 0 < white < 255 and (white + 1) & white == 0
@@ -174,7 +180,8 @@ def samples(page: Page) -> tuple[np.ndarray, Numbers]:
     from tifffile import TiffFile, TiffPage  # when it is needed: it takes a third of a second
 
     tiff, directory = page.tiff, page.directory
-    photometric = tiff.value(directory, PHOTOMETRIC, 1)
+    channels = tiff.value(directory, SAMPLES, 1)
+    photometric = tiff.value(directory, PHOTOMETRIC, 2 if channels > 2 else 1)  # as libtiff guesses
     family = FAMILIES.get(photometric, "")
     bits = tiff.values(directory, BITS) or (1,)
     if photometric == YCBCR and tiff.value(directory, COMPRESSION, 1) != TYPE_JPEG:
@@ -186,7 +193,6 @@ def samples(page: Page) -> tuple[np.ndarray, Numbers]:
         raise PhotoError(
             "odd_samples", "stores its samples in an odd way; save it as a TIFF of 16 bits"
         )
-    channels = tiff.value(directory, SAMPLES, 1)
     width, height = page.size
     if width * height * channels * -(-int(bits[0]) // 8) > MAX_BYTES:
         raise PhotoError(
@@ -202,6 +208,9 @@ def samples(page: Page) -> tuple[np.ndarray, Numbers]:
     if tiff.value(directory, PLANAR, 1) == 2 and values.ndim == 3:
         values = np.moveaxis(values, 0, 2)
     values = values.reshape(height, width, -1)
+    if photometric == SIGNED_LAB and values.dtype.kind == "u":
+        values = values.copy()
+        values[..., 1:3] += values.dtype.type(1 << (8 * values.dtype.itemsize - 1))
     extra = [int(kind) for kind in tiff.values(directory, EXTRA)]
     place = next((index for index, kind in enumerate(extra) if kind in (1, 2)), None)
     profile = directory.entries.get(PROFILE)

@@ -146,6 +146,20 @@ def test_a_damaged_tag_costs_itself_alone(
     assert "dropped damaged tags of its EXIF (271)" in caplog.text
 
 
+@pytest.mark.parametrize("target", ["main", "details", "value"])
+def test_a_thumbnail_that_points_at_what_stays(target: str, tmp_path: Path) -> None:
+    data = bytearray(block())
+    found = Tiff(io.BytesIO(bytes(data)))
+    main = found.directory(8)
+    place = {"main": 8, "details": found.value(main, exif.EXIF), "value": len(data)}[target]
+    struct.pack_into("<I", data, 10 + 12 * len(main.entries), place)
+    start = struct.pack("<I", main.entries[270].start)  # of the caption
+    data += exif.directory([(513, 4, 1, start), (514, 4, 1, b"\x09\0\0\0")], len(data), "<")
+    out = coloured(with_exif(tmp_path / "in.jpg", bytes(data)), tmp_path / "out.jpg")
+    before, after = tags(block()), tags(read_block(out))
+    assert all(after[tag] == before[tag] for tag in (270, 315, 40091, 37510, 36867))
+
+
 def test_thumbnails_go(tmp_path: Path) -> None:
     data = bytearray(block())
     place = 8 + 2 + 12 * int.from_bytes(data[8:10], "little")

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import ExifTags, Image
+from skimage.color import lab2rgb
 
 from colouriser import PhotoError, photo
 from colouriser.photo import png
 
-from .files import SIXTEEN, grey_profile, ramp, read_luma, srgb, whole, write
+from .files import SIXTEEN, bare_tiff, grey_profile, ramp, read_luma, srgb, whole, write
 
 
 def block(kind: int, value: bytes) -> bytes:
@@ -344,3 +345,63 @@ def test_damage_inside_of_a_jpeg_is_said(
         image.draft("L", None)
         np.testing.assert_array_equal(photo.read(tmp_path / "a.jpg").luma, image)
     assert not caplog.text
+
+
+def test_a_resolution_is_not_made_up(cat: Image.Image, tmp_path: Path) -> None:
+    cat.convert("L").save(tmp_path / "a.tif")  # without one
+    assert photo.read(tmp_path / "a.tif").dpi is None
+    cat.convert("L").save(tmp_path / "b.tif", dpi=(300, 400))
+    assert photo.read(tmp_path / "b.tif").dpi == (300, 400)
+
+
+@pytest.mark.parametrize("largest", [1000, 40000])
+def test_white_of_a_pgm_is_what_it_says(
+    largest: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = whole(largest)
+    head = f"P5 {values.shape[1]} {values.shape[0]} {largest}\n".encode()
+    (tmp_path / "a.pgm").write_bytes(head + values.astype(">u2").tobytes())
+    assert np.abs(read_luma(tmp_path / "a.pgm") - ramp(255)).max() <= 1
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_that_does_not_say_what_zero_is(bits: int, tmp_path: Path) -> None:
+    values = whole(2**bits - 1, f"u{bits // 8}")
+    path = bare_tiff(tmp_path / "a.tif", values.tobytes(), bits)
+    path.write_bytes(path.read_bytes().replace(struct.pack("<HH", 262, 4), b"\x05\1\4\0"))
+    assert np.abs(read_luma(path) - ramp(255)).max() <= 1
+
+
+@pytest.mark.parametrize("white_is_zero", [False, True])
+@pytest.mark.parametrize("extra", [["unspecified"], ["unassalpha"], ["unspecified"] * 2])
+def test_grey_with_other_channels(extra: list[str], white_is_zero: bool, tmp_path: Path) -> None:
+    grey = whole(255, "u1")
+    samples = np.dstack(
+        [255 - grey if white_is_zero else grey, *[np.full_like(grey, 200)] * len(extra)]
+    )
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        samples,
+        photometric="miniswhite" if white_is_zero else "minisblack",
+        planarconfig="contig",
+        extrasamples=extra,
+        compression="lzw",
+    )
+    read = photo.read(tmp_path / "a.tif")
+    assert np.abs(np.asarray(read.luma, int) - grey).max() <= 1
+    assert (read.alpha is not None) == (extra == ["unassalpha"])
+    assert read.deep is None
+
+
+def test_toned_lab_of_16_bits(tmp_path: Path) -> None:
+    lightness = ramp()
+    chroma = [np.full_like(lightness, value * 256) for value in (10, 20)]
+    samples = np.dstack([lightness * SIXTEEN, *chroma]).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", samples, photometric="cielab")
+    right = lab2rgb(np.dstack([lightness * 100, *[c / 256 for c in chroma]])) @ [
+        0.299,
+        0.587,
+        0.114,
+    ]
+    assert np.abs(read_luma(tmp_path / "a.tif") - right * 255).max() <= 2
