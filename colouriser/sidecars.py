@@ -3,6 +3,7 @@ write it, and the JSON of Google Takeout."""
 
 import json
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -13,7 +14,10 @@ from .photo import xmp
 ENDINGS = (".xmp", ".json")
 MAX_BYTES = 4_000_000  # of one; programs write a hundredth of it
 SUPPLEMENT = re.compile(r"\.(?:s[uplemntad-]*)?$")  # photo.jpg.supplemental-metadata.json, cut
-EDITED = "-edited"  # photo-edited.jpg has none of its own
+EDITED = re.compile(  # photo-edited.jpg has none of its own; so in English, German, Catalan, …
+    r"-(?:edited|bearbeitet|editat|modifié|ha editado|modificato|bewerkt|edytowane|編集済み)"
+    r"(\(\d+\))?$"
+)
 NUMBERED = re.compile(r"(.+)(\(\d+\))", re.DOTALL)  # photo.jpg(1).json is of photo(1).jpg
 CUT = 46  # characters of a name that Takeout leaves of a photograph's, before .json
 COORDINATES = {"geodata", "geodataexif", "latitude", "longitude", "altitude"}
@@ -29,12 +33,12 @@ def owners(photographs: Iterable[str], sidecars: Iterable[str]) -> dict[str, lis
     for folder, own in notes.items():
         names = defaultdict[str, list[str]](list)
         for name in beside.get(folder, []):
-            path = PurePosixPath(name.casefold())
-            original = path.stem.removesuffix(EDITED) + path.suffix
+            path = PurePosixPath(_folded(name))
+            original = EDITED.sub(r"\1", path.stem) + path.suffix
             for key in {path.name, original, f"{path.stem}.xmp", f"{path.name[:CUT]}.json"}:
                 names[key].append(name)
         for sidecar in own:
-            path = PurePosixPath(sidecar.casefold())
+            path = PurePosixPath(_folded(sidecar))
             keys = (path.stem, path.name, *_of_takeout(path))
             for name in next((names[key] for key in keys if key in names), []):
                 found[name].append(sidecar)
@@ -45,8 +49,13 @@ def _folders(names: Iterable[str]) -> dict[str, list[str]]:
     """Names by their folders."""
     found = defaultdict[str, list[str]](list)
     for name in names:
-        found[name.rpartition("/")[0].casefold()].append(name)
+        found[_folded(name.rpartition("/")[0])].append(name)
     return found
+
+
+def _folded(name: str) -> str:
+    """A name as it is, whatever its case, and however a system writes é."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _of_takeout(path: PurePosixPath) -> list[str]:

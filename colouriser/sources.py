@@ -12,7 +12,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,7 +35,9 @@ MAX_NAME_BYTES = 255  # of a name in most file systems
 MAX_FOLDERS = 16  # around a photograph in an archive, of those that come back
 MAX_HEADS = 10_000  # files of an archive whose endings say nothing, and whose first bytes are read
 ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
-UTF_8_FLAG, UNICODE_NAME = 0x800, 0x7075  # of names in zip archives
+UTF_8_FLAG = 0x800  # of names in zip archives
+UNICODE_NAME, UNIX_TIME, WINDOWS_TIME = 0x7075, 0x5455, 0x000A  # kinds of what may stand beside one
+FROM_1601 = 11_644_473_600  # seconds to 1970, when Unix's time begins
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Entry:
         """When it was last written, nanoseconds since 1970."""
         if self.member is None:
             return self.file.stat().st_mtime_ns
+        for kind, value in _extras(self.member):  # DOS's time is local, and of whole two seconds
+            if kind == UNIX_TIME and len(value) >= 5 and value[0] & 1:
+                return int.from_bytes(value[1:5], "little", signed=True) * 10**9
+            if kind == WINDOWS_TIME and value[4:8] == b"\1\0\x18\0" and len(value) >= 16:
+                return int.from_bytes(value[8:16], "little") * 100 - FROM_1601 * 10**9
         if 0 in self.member.date_time[1:3]:  # no month, no day: no time was known
             return None
         try:
@@ -87,7 +94,11 @@ class Entry:
             raise PhotoError("locked", "locked with a password; zip it without").of(self.name)
         try:
             return zipfile.ZipFile(self.file).open(self.member)  # type: ignore[return-value]
-        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+        except NotImplementedError as error:  # Deflate64, say
+            raise PhotoError(
+                "packed_rarely", "packed in a way that is not known here; zip it anew"
+            ).of(self.name) from error
+        except (zipfile.BadZipFile, OSError) as error:
             raise PhotoError("damaged_in_archive", "damaged in its archive; zip it again").of(
                 self.name
             ) from error
@@ -165,8 +176,8 @@ def is_archive(file: Path) -> bool:
     try:
         if not file.is_file():
             return False
-        looks_so = file.suffix.lower() == ".zip" or _head(file)[:4] in ZIP_STARTS
-        return looks_so and zipfile.is_zipfile(file)
+        starts_so = _head(file)[:4] in ZIP_STARTS  # its end may be missing
+        return starts_so or (file.suffix.lower() == ".zip" and zipfile.is_zipfile(file))
     except OSError:
         return False
 
@@ -204,9 +215,9 @@ def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
 
             found = sort_out(members, head, passed)
     except Exception as error:  # zipfile raises anything on damaged files
-        raise PhotoError("damaged_archive", "damaged archive; zip it again").of(
-            file.name
-        ) from error
+        raise PhotoError(
+            "damaged_archive", "damaged or incomplete archive; zip or download it again"
+        ).of(file.name) from error
     entry = {name: Entry(name, file, member) for name, member in members.items()}
     return [
         replace(entry[name], sidecars=tuple(entry[note] for note in notes))
@@ -228,15 +239,19 @@ def _member_names(infos: list[zipfile.ZipInfo]) -> list[str]:
 
 def _unicode_name(info: zipfile.ZipInfo, raw: bytes) -> str:
     """The name in UTF-8 that Info-ZIP writes beside another; "" if there is none."""
+    for kind, value in _extras(info):
+        if kind == UNICODE_NAME and value[1:5] == struct.pack("<I", zlib.crc32(raw)):
+            return value[5:].decode("utf-8", "ignore")
+    return ""
+
+
+def _extras(info: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
+    """What stands beside a name in a zip archive: kind and value."""
     place, extra = 0, info.extra
     while place + 4 <= len(extra):
         kind, size = struct.unpack_from("<HH", extra, place)
-        if kind == UNICODE_NAME and extra[place + 5 : place + 9] == struct.pack(
-            "<I", zlib.crc32(raw)
-        ):
-            return extra[place + 9 : place + 4 + size].decode("utf-8", "ignore")
+        yield kind, extra[place + 4 : place + 4 + size]
         place += 4 + size
-    return ""
 
 
 def _inside(name: str) -> str:

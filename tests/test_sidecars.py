@@ -39,6 +39,10 @@ TAKEOUT = {
         ("a(1).jpg", "a.jpg.supplemental-meta(1).json", "a(1).jpg", "a(1).jpg.json"),
         (f"{'a' * 41}.jpg", f"{'a' * 41}.jpg..json", "b.jpg", "b.jpg..json"),
         ("a-edited.jpg", "a.jpg.json", "a-edited.jpg", "a-edited.jpg.json"),
+        ("a-bearbeitet.jpg", "a.jpg.json", "a.jpg", "a.jpg.json"),
+        ("a-modifie\u0301.jpg", "a.jpg.json", "a.jpg", "a.jpg.json"),  # as a Mac writes é
+        ("a-edited(1).jpg", "a.jpg(1).json", "a.jpg", "a.jpg.json"),
+        ("mu\u0308hle.jpg", "m\u00fchle.jpg.json", "a.jpg", "a.jpg.json"),
         (f"{'a' * 60}.jpg", f"{'a' * 46}.json", "b.jpg", "b.jpg.json"),
     ],
 )

@@ -62,10 +62,29 @@ def test_damaged_archives_and_entries(scan: Path, cat: Image.Image, tmp_path: Pa
         broken.open()
     with good.open() as file:
         assert photo.read(file, good.name).luma.size == cat.size
+    write_zip(archive, ["one.jpg"], scan)
+    archive.write_bytes(archive.read_bytes()[:-30])  # a download that broke off
+    with pytest.raises(PhotoError, match=r"album\.zip: damaged or incomplete archive"):
+        sources.photographs([archive])
     archive.write_bytes(data[: len(data) // 2])
     (entry,), _ = sources.photographs([archive])
     with pytest.raises(PhotoError, match=r"album\.zip: not an image"), entry.open() as file:
         photo.read(file, entry.name)
+
+
+@pytest.mark.parametrize("kind", ["unix", "windows"])
+def test_times_in_an_archive_are_those_of_the_world(kind: str, scan: Path, tmp_path: Path) -> None:
+    seconds = -1_000_000_001  # of 1938: no DOS time
+    extra = struct.pack("<HHBi", 0x5455, 5, 1, seconds)
+    if kind == "windows":
+        ticks = (seconds + 11_644_473_600) * 10**7
+        extra = struct.pack("<HHIHH3Q", 10, 32, 0, 1, 24, ticks, ticks, ticks)
+    info = zipfile.ZipInfo("one.jpg", (2026, 7, 1, 12, 0, 0))
+    info.extra = extra
+    with zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
+        archive.writestr(info, scan.read_bytes())
+    ((entry,), _) = sources.photographs([tmp_path / "album.zip"])
+    assert entry.modified == seconds * 10**9
 
 
 def test_large_and_locked_entries_are_refused_before_unpacking(
@@ -310,4 +329,8 @@ def test_archives_are_planned_like_folders(scan: Path, tmp_path: Path) -> None:
     assert next(iter(jobs.values())).name == f"{archive}/1931/front.jpg"
     archive.write_bytes(b"PK\3\4" + archive.read_bytes()[4:-30])
     jobs, problems, _ = sources.plan([archive, tmp_path / "none.zip"], tmp_path / "out")
-    assert list(jobs) == [tmp_path / "out" / "album.cbz.png", tmp_path / "out" / "none.zip.png"]
+    assert list(jobs) == [tmp_path / "out" / "none.zip.png"]
+    (problem,) = problems
+    assert str(problem).endswith(
+        "album.cbz: damaged or incomplete archive; zip or download it again"
+    )

@@ -39,6 +39,7 @@ JPEG_2000_BOXES = (  # of EXIF, XMP and IPTC
     "be7acfcb97a942e89c71999491e3afac",
     "33c7a4d2b81d4723a0baf1a3e097ad38",
 )
+RESOURCES = b"8BIM", b"MeSa", b"PHUT", b"DCSR", b"AgHg"  # how one of Photoshop's begins
 # Of Photoshop's resources: thumbnails, profile, and EXIF and XMP once more.
 UNTRUE_RESOURCES = (0x0409, 0x040C, 0x040F, 0x0422, 0x0423, 0x0424)
 LEFT = "%s: its %s stay behind, since %s holds none"
@@ -170,9 +171,7 @@ def _resources(photoshop: bytes, name: str) -> tuple[bytes, bytes]:
         head = place + 6 + (1 + letters + 1) // 2 * 2
         size = int.from_bytes(photoshop[head : head + 4], "big")
         end = head + 4 + size
-        if photoshop[place : place + 4] not in (b"8BIM", b"MeSa", b"PHUT", b"DCSR") or end > len(
-            photoshop
-        ):
+        if photoshop[place : place + 4] not in RESOURCES or end > len(photoshop):
             log.warning("%s: a part of its Photoshop block is damaged, and dropped", name)
             break
         if number == IPTC_RESOURCE:
