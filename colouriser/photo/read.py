@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,15 +30,18 @@ from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
 from .jpeg import (
     ANEW,
     END,
+    MOST_PARTS,
+    START_OF_SCAN,
     UPRIGHT_TO_STORED,
     Jpeg,
     decoded,
     same_luma,
+    segments,
     whose_luma_stays,
 )
 from .kinds import HEAD, other_kind
 from .limits import check_scans, check_size, too_large
-from .metadata import Metadata, of_directory, of_image, of_jpeg, orientation, resolution
+from .metadata import ICC_START, Metadata, of_directory, of_image, of_jpeg, orientation, resolution
 from .own import small_picture
 
 log = logging.getLogger(__name__)
@@ -260,6 +264,7 @@ def _read(file: BinaryIO, name: str) -> Photo:
         if image.format in JPEGS:
             check_scans(data)
         _find_profile(image, data)
+        _say_damaged_profile(image, data, name)
         clear = image.info.get("transparency")
         if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
             image.info["transparency"] = png.clear_grey(data, clear)
@@ -348,6 +353,15 @@ def _find_profile(image: Image.Image, data: bytes) -> None:
     """Note the profile of a JPEG 2000, for which Pillow does not look."""
     if image.format == "JPEG2000" and (profile := jpeg2000.profile(data)):
         image.info["icc_profile"] = profile
+
+
+def _say_damaged_profile(image: Image.Image, data: bytes, name: str) -> None:
+    heads = takewhile(lambda part: part[0] != START_OF_SCAN, islice(segments(data), MOST_PARTS))
+    parts = (data[start + 4 : end] for _, start, end in heads)
+    lost = image.format in JPEGS and any(part.startswith(ICC_START) for part in parts)
+    if not image.info.get("icc_profile") and (lost or "icc_profile" in image.info):
+        image.info.pop("icc_profile", None)
+        log.warning("%s: its colour profile is damaged, and was not applied", name)
 
 
 def _by_libtiff(image: Image.Image) -> None:

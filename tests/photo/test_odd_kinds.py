@@ -405,3 +405,21 @@ def test_toned_lab_of_16_bits(tmp_path: Path) -> None:
         0.114,
     ]
     assert np.abs(read_luma(tmp_path / "a.tif") - right * 255).max() <= 2
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_damaged_profile_is_said(
+    suffix: str, cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, buffer = tmp_path / f"a{suffix}", io.BytesIO()
+    if suffix == ".jpg":  # the first of two parts alone
+        cat.save(buffer, "JPEG", icc_profile=bytes(70_000))
+        data = buffer.getvalue()
+        second = data.rfind(b"ICC_PROFILE\0\2\2") - 4
+        size = int.from_bytes(data[second + 2 : second + 4], "big") + 2
+        path.write_bytes(data[:second] + data[second + size :])
+    else:
+        cat.save(buffer, "PNG")
+        path.write_bytes(png.with_chunks(buffer.getvalue(), [(b"iCCP", b"grey\0\0nothing")]))
+    assert photo.read(path).luma.size == cat.size
+    assert f"a{suffix}: its colour profile is damaged, and was not applied" in caplog.text
