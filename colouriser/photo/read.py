@@ -306,6 +306,7 @@ def _read(file: BinaryIO, name: str) -> Photo:
         stored = _turned(image, 1 if image.format == "TIFF" else turned)
         upright = _to_srgb(stored, name)
         alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
+        alpha = _unless_all_clear(alpha, name)
         luma = _luma(upright)
         own = small_picture(upright) if own is None else own
         if jpeg and profile and not same_luma(stored, luma):
@@ -461,11 +462,20 @@ def _of_samples(
     if turned in STORED_TO_UPRIGHT:
         deep = np.array(_turned(Image.fromarray(deep), turned))
     alpha = None if clear is None else _turned(Image.fromarray(clear), turned)
+    alpha = _unless_all_clear(alpha, name)
     deeper = samples.dtype.itemsize > 1
     has_colours = numbers.family in ("rgb", "cmyk")  # those of Lab are not looked at
     own = small_picture(_turned(_reduced(samples, numbers), turned)) if has_colours else None
     luma = to_eight_bits(deep)
     return replace(about, luma=luma, alpha=alpha, deep=deep if deeper else None, own=own)
+
+
+def _unless_all_clear(alpha: Image.Image | None, name: str) -> Image.Image | None:
+    """Transparency, unless nothing at all would be seen, as of BMPs that leave its bytes empty."""
+    if alpha is None or alpha.getextrema()[1] > 0:  # type: ignore[operator]
+        return alpha
+    log.warning("%s: is transparent everywhere; its transparency is left", name)
+    return None
 
 
 def _reduced(samples: np.ndarray, numbers: Numbers) -> Image.Image:

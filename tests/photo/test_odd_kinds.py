@@ -423,3 +423,14 @@ def test_a_damaged_profile_is_said(
         path.write_bytes(png.with_chunks(buffer.getvalue(), [(b"iCCP", b"grey\0\0nothing")]))
     assert photo.read(path).luma.size == cat.size
     assert f"a{suffix}: its colour profile is damaged, and was not applied" in caplog.text
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_what_would_be_seen_nowhere_is_not_transparent(
+    depth: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    grey = whole(2**depth - 1, f"u{depth // 8}")
+    data = imagecodecs.png_encode(np.dstack([grey, np.zeros_like(grey)]))
+    (tmp_path / "a.png").write_bytes(data)
+    assert photo.read(tmp_path / "a.png").alpha is None
+    assert "a.png: is transparent everywhere" in caplog.text
