@@ -286,24 +286,25 @@ def _read(file: BinaryIO, name: str) -> Photo:
             )
         jpeg = whose_luma_stays(image, data, turned, name) if image.format in JPEGS else None
         profile, own = "icc_profile" in image.info, None
-        whole, damage = decoded(data) if image.format in JPEGS else (None, "")
+        whole, damage = None, ""
+        if image.format in JPEGS and image.mode in ("L", "RGB"):
+            whole, damage = decoded(data, "L" if jpeg and not profile else image.mode)
         if damage:
             log.warning("%s: parts of it are damaged (%s); look at the result", name, damage)
-        if whole and jpeg and not profile:
-            luma = _turned(whole, turned)
-            own = small_picture(luma) if jpeg.grey else _eighth(data, turned)
-            return Photo(luma, suffix, None, metadata, dpi, several, jpeg, own=own)
         if jpeg and not profile:
             own = None if jpeg.grey else _eighth(data, turned)
             image.draft("L", None)  # its chroma would be decoded for nothing
         if page:
             image.info.pop("xmp", None)  # in which Pillow would look for how it is turned
         _by_libtiff(image)
-        image.load()
-        if page and image.mode == "P" and (colours := page.old_palette()):
-            image.putpalette(colours)
+        picture: Image.Image = image
+        if whole:
+            whole.info, picture = image.info, whole
+        picture.load()
+        if page and picture.mode == "P" and (colours := page.old_palette()):
+            picture.putpalette(colours)
         # Of a TIFF Pillow's own loading turns the pixels.
-        stored = _turned(image, 1 if image.format == "TIFF" else turned)
+        stored = _turned(picture, 1 if image.format == "TIFF" else turned)
         upright = _to_srgb(stored, name)
         alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
         alpha = _unless_all_clear(alpha, name)
@@ -344,10 +345,11 @@ def _with_its_end(file: BinaryIO) -> BinaryIO:
     try:
         with Image.open(io.BytesIO(data + END), formats=["JPEG"]) as image:
             check_size(image.size)
+            mode = "CMYK" if image.mode == "CMYK" else "L"
     except Image.UnidentifiedImageError:  # of a rare kind
         return io.BytesIO(data)
     check_scans(data)
-    return io.BytesIO(data + END if decoded(data + END)[0] else data)
+    return io.BytesIO(data + END if decoded(data + END, mode)[0] else data)
 
 
 def _find_profile(image: Image.Image, data: bytes) -> None:
