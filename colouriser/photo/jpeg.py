@@ -196,6 +196,7 @@ def _joined(
     out = [luma[:2], *(part for marker, part in _parts(header) if marker in APPLICATION)]
     for marker, part in _parts(luma):
         if marker in HUFFMAN:
+            part = part[: 2 + int.from_bytes(part[2:4], "big")]  # without bytes that only fill
             if len(part) != 13:  # with one component: its name, factors and table
                 raise ValueError("it is not grey")
             if part[5:9] != size[1].to_bytes(2, "big") + size[0].to_bytes(2, "big"):

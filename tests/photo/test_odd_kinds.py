@@ -434,3 +434,20 @@ def test_what_would_be_seen_nowhere_is_not_transparent(
     (tmp_path / "a.png").write_bytes(data)
     assert photo.read(tmp_path / "a.png").alpha is None
     assert "a.png: is transparent everywhere" in caplog.text
+
+
+def test_bytes_that_fill_a_grey_jpeg(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    buffer = io.BytesIO()
+    cat.convert("L").save(buffer, "JPEG", quality=90)
+    head, mark, scan = buffer.getvalue().partition(b"\xff\xda")
+    for marker in (b"\xff\xdb", b"\xff\xc0", b"\xff\xc4"):
+        head = head.replace(marker, b"\xff\xff\xff" + marker)
+    (tmp_path / "a.jpg").write_bytes(head + b"\xff\xff" + mark + scan)
+    read = photo.read(tmp_path / "a.jpg")
+    write(cat, tmp_path / "out.jpg", read)
+    assert not caplog.text  # nothing is encoded anew
+    with Image.open(tmp_path / "out.jpg") as image:
+        image.draft("L", None)
+        np.testing.assert_array_equal(read.luma, image)
