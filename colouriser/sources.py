@@ -38,6 +38,7 @@ ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
 UTF_8_FLAG = 0x800  # of names in zip archives
 UNICODE_NAME, UNIX_TIME, WINDOWS_TIME = 0x7075, 0x5455, 0x000A  # kinds of what may stand beside one
 FROM_1601 = 11_644_473_600  # seconds to 1970, when Unix's time begins
+LAST_TICK = 1 << 58  # in the year 2514; a system refuses times that are far away
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ class Entry:
         for kind, value in _extras(self.member):  # DOS's time is local, and of whole two seconds
             if kind == UNIX_TIME and len(value) >= 5 and value[0] & 1:
                 return int.from_bytes(value[1:5], "little", signed=True) * 10**9
-            if kind == WINDOWS_TIME and value[4:8] == b"\1\0\x18\0" and len(value) >= 16:
-                return int.from_bytes(value[8:16], "little") * 100 - FROM_1601 * 10**9
+            ticks = int.from_bytes(value[8:16], "little")  # of 100 nanoseconds
+            if kind == WINDOWS_TIME and value[4:8] == b"\1\0\x18\0" and 0 < ticks < LAST_TICK:
+                return ticks * 100 - FROM_1601 * 10**9
         if 0 in self.member.date_time[1:3]:  # no month, no day: no time was known
             return None
         try:

@@ -87,6 +87,16 @@ def test_times_in_an_archive_are_those_of_the_world(kind: str, scan: Path, tmp_p
     assert entry.modified == seconds * 10**9
 
 
+def test_a_time_that_no_system_has_is_none(scan: Path, tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("one.jpg", (2026, 7, 1, 12, 0, 0))
+    info.extra = struct.pack("<HHIHH3Q", 10, 32, 0, 1, 24, *[2**64 - 1] * 3)
+    with zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
+        archive.writestr(info, scan.read_bytes())
+    ((entry,), _) = sources.photographs([tmp_path / "album.zip"])
+    assert entry.modified is not None  # DOS's
+    os.utime(scan, ns=(entry.modified, entry.modified))
+
+
 def test_large_and_locked_entries_are_refused_before_unpacking(
     scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
