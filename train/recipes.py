@@ -84,13 +84,16 @@ RECIPES = {
     for recipe in (
         # Two CPU cores, two hours.
         Recipe("cpu", epoch_crops=6_000),  # an epoch of minutes: what is killed loses little
-        # From a trained model (--start), to go on or on photographs of another kind.
+        # From a trained model (--start), to go on or on photographs of another kind: stage 3 alone.
         Recipe(
             "finetune",
             goes_on=True,
-            generator_epochs=3,
-            small_epochs=0,
-            generator_rate=5e-4,  # half: what is known should not be lost
+            epoch_crops=6_000,
+            generator_epochs=0,
+            gan_epochs=8,
+            gan_small_epochs=7,
+            gan_size=160,
+            gan_rate=2e-4,  # less: what is known should not be lost
         ),
         # One GPU with 24 GB.
         Recipe(

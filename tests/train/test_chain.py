@@ -23,7 +23,7 @@ from train.__main__ import STEPS, main
 from train.data.degrade import degrade
 from train.data.prepare import split_by_hash
 from train.data.prints import to_tensor
-from train.measure.evaluate import degraded_photograph, matching_factor
+from train.measure.evaluate import degraded_photograph, evaluate, matching_factor
 from train.measure.figures import curves
 from train.measure.metrics import Metrics, colourfulness
 from train.recipes import RECIPES
@@ -240,6 +240,27 @@ def test_finetune_goes_on_from_any_model(run: Path, tmp_path: Path, start: str) 
     with torch.inference_mode():
         own, theirs = (network.eval()(luma).chroma for network in (generator, old))
     assert torch.equal(own, theirs)
+
+
+def test_finetune_begins_its_gan_with_the_model(run: Path, tmp_path: Path) -> None:
+    for name in PREPARED:
+        (tmp_path / name).symlink_to(run / name)
+    command = ["generator", "--recipe", "finetune", "--run", str(tmp_path)]
+    assert main([*command, "--start", str(run / "gan")]) == 0
+    own, theirs = (load_file(folder / WEIGHTS) for folder in (tmp_path / "generator", run / "gan"))
+    assert own.keys() == theirs.keys()
+    assert all(torch.equal(own[name], theirs[name]) for name in own)
+    assert (tmp_path / "fakes" / "photographs.csv").exists()
+    assert main(command) == 0  # again, without a start
+
+
+def test_a_run_that_goes_on_is_compared_with_its_start(run: Path, tmp_path: Path) -> None:
+    for name in (*PREPARED, "generator", "gan"):
+        (tmp_path / name).symlink_to(run / name)
+    recipe = dataclasses.replace(RECIPES["smoke"], generator_epochs=0)
+    table = evaluate(recipe, Run(tmp_path)).with_suffix(".json")
+    for result in json.loads(table.read_text()).values():
+        assert list(result["rows"]) == ["grey", "start", "gan", "truth"]
 
 
 def test_finetune_needs_a_model(

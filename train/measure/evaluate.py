@@ -134,6 +134,8 @@ def evaluate(
         if name not in rows:
             raise TrainingError(f"no set {name!r} in the split {split}; use {', '.join(rows)}")
     models = {"model": Colouriser.load(model)} if model else colourisers(run)
+    if not recipe.generator_epochs and "generator" in models:
+        models = {"start": models.pop("generator")} | models
     result: dict[str, Any] = {}
     for name in sorted(sets or rows):
         own = rows[name]

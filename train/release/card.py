@@ -59,6 +59,7 @@ def model_card(run: Run, repository: str, revision: str, license: str | None = N
             f"- {title}: epochs {recipe[f'{step}_epochs']}, "
             f"minutes {record[step]['seconds'] / 60:.0f}."
             for title, step in STEPS.items()
+            if recipe[f"{step}_epochs"]
         )
         pets = photographs == [PETS]
         license = license or ("cc-by-sa-4.0" if pets else "other")

@@ -1,5 +1,6 @@
 """Stage 1: the generator learns chroma, its palette and hints, from ImageNet weights or a model.
 
+A recipe without epochs of it goes on from a model that was a GAN's: stage 1 would make it pale.
 Leaves RUN/generator with the best epoch's `model.safetensors` and `config.json`, and RUN/fakes with
 its coloured versions of training and validation photographs, for the critic.
 """
@@ -18,7 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from colouriser import Colouriser, Generator
-from colouriser.hub import load, resolve
+from colouriser.hub import load, resolve, store
 
 from ..data.photographs import Photograph, write_photographs
 from ..errors import TrainingError
@@ -65,14 +66,19 @@ def train_generator(
         TrainingError: `start` is not of the recipe's architecture; see also `imagenet`.
     """
     set_seed(recipe.seed)
-    loaders = new_loaders(recipe, run)
     generator = Generator(recipe.model)
-    if not run.checkpoint("generator").exists():
+    if not begun(run, recipe):
         shutil.rmtree(run.fakes, ignore_errors=True)  # of another generator
         if start:
             take_over(generator, load(resolve(start)), start)
         elif recipe.imagenet:
             start_from_imagenet(generator, encoder_weights)
+        if not recipe.generator_epochs:
+            store(generator, run.stage("generator"))
+    if not recipe.generator_epochs:
+        save_fakes(recipe, run)
+        return
+    loaders = new_loaders(recipe, run)
     model = Averaged(generator.to(memory_format=torch.channels_last))
     learner = Learner(
         loaders,
@@ -123,13 +129,20 @@ def painting_loss(recipe: Recipe, run: Run, generator: Generator) -> PaintingLos
     return PaintingLoss(chroma, palette, recipe.palette_weight)
 
 
+def begun(run: Run, recipe: Recipe) -> bool:
+    """Whether the stage needs no start any more."""
+    if recipe.generator_epochs:
+        return run.checkpoint("generator").exists()
+    return run.has_model("generator")
+
+
 def recipe_of_start(recipe: Recipe, run: Run, start: str | None) -> Recipe:
     """A recipe that goes on from a model, with that model's architecture; the run records it.
 
     Raises:
         TrainingError: no model is given.
     """
-    if run.checkpoint("generator").exists():
+    if begun(run, recipe):
         return recipe  # which knows it
     if start is None:
         raise TrainingError(
@@ -138,7 +151,9 @@ def recipe_of_start(recipe: Recipe, run: Run, start: str | None) -> Recipe:
         )
     old = load(resolve(start)).config
     palette = old.palette or recipe.model.palette
-    recipe = replace(recipe, model=replace(old, hints=recipe.model.hints, palette=palette))
+    mean = old.mean if old.palette else 0.0  # a palette that knows nothing yet has no say
+    model = replace(old, hints=recipe.model.hints, palette=palette, mean=mean)
+    recipe = replace(recipe, model=model)
     run.write_recipe(recipe)
     return recipe
 
