@@ -1,5 +1,6 @@
 """The browser edition as people meet it: offline, private, many at once, bad files."""
 
+import gzip
 import io
 import json
 import re
@@ -7,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -48,6 +50,21 @@ def test_after_the_first_visit_it_works_without_a_network(
     page.get_by_role("button", name="Summer Palace").click()
     expect(page.locator(".note")).to_contain_text("640 × 427")
     context.close()
+
+
+def test_a_first_visit_loads_little(browser: Browser, web_folder: Path) -> None:
+    context, names = browser.new_context(viewport=LAPTOP), set[str]()
+    context.on("request", lambda request: names.add(urlsplit(request.url).path))
+    with served(web_folder) as address:
+        page = context.new_page()
+        page.goto(address)
+        coloured(page)
+    context.close()
+    assert "/model.onnx" in names
+    paths = [web_folder / (name[1:] or "index.html") for name in names]
+    loaded = [path.read_bytes() for path in paths if path.is_file()]
+    assert sum(map(len, loaded)) < 32e6
+    assert sum(len(gzip.compress(data, 6)) for data in loaded) < 20e6
 
 
 def test_a_new_version_replaces_the_old_at_the_next_start(browser: Browser, copy: Path) -> None:
