@@ -64,6 +64,7 @@ class Recipe:
     critic_threshold: float | None = None  # None: both networks learn from each batch; otherwise
     # they take turns, and the critic's ends when its loss is below; chance is 0.69
     gan_average: float = 0.998  # of the generator's weights over its steps
+    start_share: float = 0.0  # of the stage's start in what it leaves (stages/gan.py)
 
     metrics: tuple[str, ...] = (
         "psnr",
@@ -90,10 +91,8 @@ RECIPES = {
             goes_on=True,
             epoch_crops=6_000,
             generator_epochs=0,
-            gan_epochs=8,
-            gan_small_epochs=7,
-            gan_size=160,
             gan_rate=2e-4,  # less: what is known should not be lost
+            start_share=0.5,
         ),
         # One GPU with 24 GB.
         Recipe(

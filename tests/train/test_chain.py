@@ -30,7 +30,7 @@ from train.recipes import RECIPES
 from train.run import Run
 from train.stages.critic import CriticLoss, new_critic, new_eyes, train_critic
 from train.stages.eyes import NETWORK, Eyes, perceptual_distance, recognition_distance
-from train.stages.gan import train_gan
+from train.stages.gan import between, train_gan
 from train.stages.generator import recipe_of_start, take_over, train_generator
 
 from ..conftest import ROOT, train
@@ -261,6 +261,19 @@ def test_a_run_that_goes_on_is_compared_with_its_start(run: Path, tmp_path: Path
     table = evaluate(recipe, Run(tmp_path)).with_suffix(".json")
     for result in json.loads(table.read_text()).values():
         assert list(result["rows"]) == ["grey", "start", "gan", "truth"]
+
+
+def test_a_share_of_the_start_is_kept(run: Path, tmp_path: Path) -> None:
+    for name in (*PREPARED, "generator", "critic", "fakes"):
+        (tmp_path / name).symlink_to(run / name)
+    train_gan(dataclasses.replace(RECIPES["smoke"], start_share=1.0), Run(tmp_path))
+    own, start = (load_file(folder / WEIGHTS) for folder in (tmp_path / "gan", run / "generator"))
+    assert all(torch.equal(own[name], start[name]) for name in start)
+    one, other = (load(resolve(str(run / stage))) for stage in ("gan", "generator"))
+    for name, value in between(one, other, 0.25).state_dict().items():
+        if value.is_floating_point():
+            expected = 0.75 * one.state_dict()[name] + 0.25 * other.state_dict()[name]
+            assert torch.allclose(value, expected, atol=1e-6)
 
 
 def test_finetune_needs_a_model(

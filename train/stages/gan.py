@@ -5,6 +5,7 @@ look once at the output and once at the truth, and both networks learn from what
 recipe's `critic_threshold` they take turns instead, as in fastai's examples.
 """
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from fastai.torch_core import default_device, set_seed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colouriser import colour
+from colouriser import Generator, colour
 from colouriser.generator import Painting, has_bfloat16
-from colouriser.hub import load, resolve
+from colouriser.hub import load, resolve, store
 
 from ..errors import TrainingError
 from ..recipes import Recipe
@@ -196,7 +197,8 @@ def _detached(look: Look) -> Look:
 def train_gan(
     recipe: Recipe, run: Run, eyes_weights: Path | None = None, track: str | None = None
 ) -> None:
-    """Train both networks against each other; leaves the last epoch's generator in RUN/gan.
+    """Train both networks against each other; leaves the last epoch's generator in RUN/gan,
+    or one between it and the model that it went on from.
 
     Args:
         recipe: decides losses and schedule.
@@ -251,6 +253,19 @@ def train_gan(
         epochs,
         lambda first: learner.fit(epochs, cbs=ParamScheduler({"lr": schedule}), start_epoch=first),
     )
+    if recipe.start_share:
+        start = load(resolve(run.stage("generator")))
+        store(between(learner.model.average, start, recipe.start_share), run.stage("gan"))
+
+
+def between(network: Generator, start: Generator, share: float) -> Generator:
+    """A generator whose weights lie between two of one architecture, which is often better on
+    photographs of other sources than either (WiSE-FT; Wortsman et al. 2022, arXiv:2109.01903)."""
+    mixed, theirs = copy.deepcopy(network).cpu(), start.state_dict()
+    for name, value in mixed.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(theirs[name], share)  # the network's own memory
+    return mixed
 
 
 def trained_critic(recipe: Recipe, run: Run, eyes: Eyes | None) -> Critic:
