@@ -12,8 +12,10 @@ from filelock import FileLock
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from skimage import data
+from typer.testing import CliRunner, Result
 
 from colouriser import Colouriser
+from colouriser.__main__ import program
 from colouriser.web.build import build
 
 from . import HUB_PORT
@@ -90,6 +92,13 @@ def made_once(name: str, make: Callable[[Path], object], factory: pytest.TempPat
 def handful(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with 30 small colour photographs: parts of four real ones."""
     return made_once("handful", write_handful, tmp_path_factory)
+
+
+def in_process(*arguments: object) -> Result:
+    """Run the command line here: what it says of wrong use needs no process of its own."""
+    result = CliRunner().invoke(program, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
 
 
 def train(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -24,26 +24,12 @@ from .conftest import Machines, check, manifest, names, wait_for, workers
 pytestmark = pytest.mark.slow
 
 
-def test_results_are_those_of_the_command_line(
-    scans: Path, coloured: dict[str, bytes], machines: Machines, tmp_path: Path
-) -> None:
-    out, team = tmp_path / "out", Workers(cpus=1, address=machines.address)
-    assert archive(str(scans), str(out), workers=team) == Summary(coloured=49)
-    check(out, coloured)
-    for row in manifest(out):
-        source = scans / row["source"]
-        assert row["bytes"] == source.stat().st_size
-        assert row["result_bytes"] == (out / row["target"]).stat().st_size
-        with Image.open(source) as image:
-            assert (row["width"], row["height"]) == image.size
-        assert 0 < row["seconds"] < 600
-        assert (row["model"], row["commit"][:7]) == ("bundled", "sha256:")
-
-
 def test_goes_on(scans: Path, machines: Machines, tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
-    shutil.copytree(scans / "1938", photos)
-    team, n = Workers(cpus=1, address=machines.address), 24
+    photos.mkdir()
+    for path in sorted((scans / "1938").iterdir())[:8]:
+        shutil.copy2(path, photos)
+    team, n = Workers(cpus=1, address=machines.address), 8
 
     def again(**options: object) -> Summary:
         return archive(str(photos), str(out), workers=team, **options)  # type: ignore[arg-type]
@@ -68,7 +54,6 @@ def test_goes_on(scans: Path, machines: Machines, tmp_path: Path) -> None:
     shutil.rmtree(out.with_name("out.manifest"))  # as after a kill before its first file
     assert again() == Summary(found=n)
     assert {row["model"] for row in manifest(out)} == {None}
-    assert again() == Summary(skipped=n)
     assert again(overwrite=True, options=Options(vividness=0.0)) == Summary(coloured=n)
     with Image.open(out / "01.jpg") as image:
         red, green, blue = image.split()
@@ -119,7 +104,7 @@ def test_nothing_is_lost(
     check(out, coloured)
 
 
-@pytest.mark.parametrize("dies", ["a process", "one of two processes", "the worker"])
+@pytest.mark.parametrize("dies", ["one of two processes", "the worker"])
 def test_a_photograph_that_kills_workers_costs_itself_alone(
     dies: str,
     scans: Path,

@@ -18,7 +18,7 @@ from colouriser.archive.store import open_store, photographs
 from colouriser.debris import PassedOver
 from colouriser.film.read import Film
 
-from ..conftest import ROOT
+from ..conftest import ROOT, in_process
 from ..film.films import HEIGHT, WIDTH, scene, write_film
 from .conftest import Machines, check, command, manifest, names, on, wait_for
 
@@ -67,6 +67,14 @@ def test_one_worker_with_all_processors(
     assert result.returncode == 0, result.stderr
     assert last(result) == "49 coloured, 0 found, 0 skipped, 0 failed"
     check(out, coloured)
+    for row in manifest(out):
+        source = scans / row["source"]
+        assert row["bytes"] == source.stat().st_size
+        assert row["result_bytes"] == (out / row["target"]).stat().st_size
+        with Image.open(source) as image:
+            assert (row["width"], row["height"]) == image.size
+        assert 0 < row["seconds"] < 600
+        assert (row["model"], row["commit"][:7]) == ("bundled", "sha256:")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path, cat: Image.Image) -> None:
@@ -144,7 +152,7 @@ def test_full_disk(
         (["photos", "."], "around the photographs"),
         (["ftp://host/folder", "out"], "cannot be used"),
         (["photos", "s3://bucket"], "is a whole bucket; give a folder in it"),
-        (["photos", "out", "--cpus", "200"], "no machine has 200 processors"),
+        (["photos", "out", "--cpus", "200", "--address", "MACHINES"], "no machine has 200 proc"),
         (["photos", "out", "--address", "127.0.0.1:1"], "no Ray cluster at 127.0.0.1:1"),
         (["photos", "out", "--model", "nobody"], "no model at 'nobody'"),
         (["photos", "notes.txt"], "cannot be used (it is a file)"),
@@ -152,25 +160,32 @@ def test_full_disk(
     ],
 )
 def test_what_cannot_be(
-    arguments: list[str], message: str, tmp_path: Path, cat: Image.Image
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    cat: Image.Image,
+    machines: Machines,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "photos").mkdir()
     cat.save(tmp_path / "photos" / "cat.jpg")
     (tmp_path / "notes.txt").write_text("no folder")
-    line = [sys.executable, "-m", "colouriser", "archive", *arguments]
-    result = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 1
-    assert last(result).startswith("error: ")
-    assert message in last(result)
+    monkeypatch.chdir(tmp_path)
+    line = [machines.address if word == "MACHINES" else word for word in arguments]
+    result = in_process("archive", *line)
+    assert result.exit_code == 1
+    (said,) = result.stderr.splitlines()
+    assert said.startswith("error: ")
+    assert message in said
 
 
 def test_two_runs_into_one_folder(tmp_path: Path, cat: Image.Image) -> None:
     (tmp_path / "photos").mkdir()
     cat.save(tmp_path / "photos" / "cat.jpg")
     with open_store(str(tmp_path / "out")).locked():
-        result = command("archive", tmp_path / "photos", tmp_path / "out")
-    assert result.returncode == 1
-    assert "another run writes to" in last(result)
+        result = in_process("archive", tmp_path / "photos", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "another run writes to" in result.stderr
     assert not (tmp_path / "out").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
@@ -181,9 +196,9 @@ def test_a_damaged_manifest(tmp_path: Path, cat: Image.Image) -> None:
     cat.save(photos / "cat.jpg")
     out.with_name("out.manifest").mkdir()
     (out.with_name("out.manifest") / "1.parquet").write_bytes(b"PAR1")
-    result = command("archive", photos, out)
-    assert result.returncode == 1
-    assert "out.manifest/1.parquet is damaged, or no manifest" in last(result)
+    result = in_process("archive", photos, out)
+    assert result.exit_code == 1
+    assert "out.manifest/1.parquet is damaged, or no manifest" in result.stderr
     assert not out.exists()
 
 
