@@ -23,8 +23,8 @@ from ..generator import STRIDE, STRIDES, Generator, for_inference
 
 OPSET = 18  # of ONNX: what the runtime's WebGPU part knows, too
 LARGE = 64  # numbers from which a weight is stored in half precision
-LARGEST = 200_000  # likewise, in eight bits: nine tenths of all numbers, and no result changes by
-# more than 1/255 at its 99th percentile; below this it would
+LARGEST = 200_000  # likewise, in eight bits: nine tenths of all numbers, and results stay within
+# 1/255 at their 99th percentile (tests/web/test_colours.py)
 MOST_BLOCKS = 128  # of STRIDE along a side: beyond what any photograph needs
 CPU = torch.device("cpu")
 
