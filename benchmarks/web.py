@@ -16,7 +16,7 @@ from typing import IO
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
 from tests.browser import LAPTOP, ROOT, chromium, coloured, download, served
 
@@ -98,9 +98,47 @@ def opened(page: Page, address: str) -> None:
     page.locator(".studio[data-state=done]").wait_for(timeout=120_000)
 
 
-def memory(context: BrowserContext, page: Page) -> float:
-    """Of the tab's pages and workers, in GB."""
+def memory(page: Page) -> float:
+    """Of the tab's pages and workers, in GB; only isolated pages are told."""
     return page.evaluate("performance.measureUserAgentSpecificMemory().then(m => m.bytes)") / 1e9
+
+
+def timed(browser: Browser, address: str, folder: Path, threads: bool) -> None:
+    """Print what photographs and a click take. Without its service worker the page is not isolated
+    and has no threads, as in a frame of another origin."""
+    context = browser.new_context(viewport=LAPTOP, service_workers="allow" if threads else "block")
+    page = context.new_page()
+    opened(page, address)
+    page.reload()  # isolated from now on
+    coloured(page)
+    assert page.evaluate("crossOriginIsolated") == threads
+    print("with threads:" if threads else "without threads:")
+    page.wait_for_timeout(3000)
+    for name, size in SIZES.items():
+        path = photograph(folder, size)
+        shown, saved = list[float](), list[float]()
+        for _ in range(VISITS):
+            shown.append(until_changed(page, lambda: choose(page, path)))  # noqa: B023
+            page.wait_for_timeout(3000)
+            saved.append(seconds(lambda: download(page)))
+        print(
+            f"{name}: on the screen in {statistics.median(shown):.1f} s, "
+            f"its file in {statistics.median(saved):.1f} s more"
+            + (f"; {memory(page):.2f} GB" if threads else "")
+        )
+    choose(page, photograph(folder, SIZES["1 megapixel"]))
+    page.wait_for_timeout(3000)
+    page.get_by_role("button", name="Correct colours").click()
+    clicks = list[float]()
+    for number in range(VISITS):
+        page.get_by_role("button", name="Add a place").click()
+        page.locator(".swatch").nth(1).wait_for()
+        swatch = page.locator(".swatch").nth(1 + number)
+        clicks.append(until_changed(page, swatch.click))
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(2000)
+    print(f"a click on a colour: {statistics.median(clicks):.2f} s")
+    context.close()
 
 
 def main() -> None:
@@ -118,35 +156,8 @@ def main() -> None:
         first, later = visits(browser, f"http://127.0.0.1:{slow.server_port}/")
         print(f"first visit, 20 Mbit/s, uncompressed: {statistics.median(first):.1f} s")
         print(f"later visits: {statistics.median(later):.1f} s")
-        context = browser.new_context(viewport=LAPTOP)
-        page = context.new_page()
-        opened(page, address)
-        page.reload()  # isolated from now on
-        coloured(page)
-        page.wait_for_timeout(3000)
-        for name, size in SIZES.items():
-            path = photograph(Path(folder), size)
-            shown, saved = list[float](), list[float]()
-            for _ in range(VISITS):
-                shown.append(until_changed(page, lambda: choose(page, path)))  # noqa: B023
-                page.wait_for_timeout(3000)
-                saved.append(seconds(lambda: download(page)))
-            print(
-                f"{name}: on the screen in {statistics.median(shown):.1f} s, "
-                f"its file in {statistics.median(saved):.1f} s more; {memory(context, page):.2f} GB"
-            )
-        choose(page, photograph(Path(folder), SIZES["1 megapixel"]))
-        page.wait_for_timeout(3000)
-        page.get_by_role("button", name="Correct colours").click()
-        clicks = list[float]()
-        for number in range(VISITS):
-            page.get_by_role("button", name="Add a place").click()
-            page.locator(".swatch").nth(1).wait_for()
-            swatch = page.locator(".swatch").nth(1 + number)
-            clicks.append(until_changed(page, swatch.click))
-            page.keyboard.press("Escape")
-            page.wait_for_timeout(2000)
-        print(f"a click on a colour: {statistics.median(clicks):.2f} s")
+        timed(browser, address, Path(folder), threads=True)
+        timed(browser, address, Path(folder), threads=False)
 
 
 if __name__ == "__main__":
