@@ -94,13 +94,13 @@ RECIPES = {
             critic_size=192,
             critic_epochs=3,  # what goes on is hard to tell from real
             gan_epochs=6,
-            gan_size=192,  # at 128, much of what was known of fur and skin was lost
+            gan_size=192,  # near the 224 at which photographs are looked at
             gan_rate=1e-4,  # less: what is known should not be lost
             perceptual_weight=4.0,
             recognition_weight=1.5,
-            vividness_weight=6.0,  # or colours of a model that is vivid already fade
+            vividness_weight=6.0,  # the two above make pale
             critic_weight=3.0,
-            start_share=0.75,  # with half, KID was farther from the truth's, of pets above all
+            start_share=0.75,  # with half, KID was worse, of pets above all
         ),
         # One GPU with 24 GB.
         Recipe(
