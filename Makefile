@@ -12,7 +12,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH ?= default
-SEVERAL := -n 3 --dist loadfile --no-loadscope-reorder  # for two cores: much of it is waiting
+BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder  # in the order of tests/conftest.py
 FAILED := --last-failed --last-failed-no-failures none  # alone, since two at once may take too long
 CPU := https://download.pytorch.org/whl/cpu
 
@@ -35,7 +35,7 @@ test: .venv/test .venv/browser node_modules/.package-lock.json
 	$(BIN)/node node_modules/eslint/bin/eslint.js colouriser tests
 	$(BIN)/node node_modules/typescript/bin/tsc
 	$(BIN)/node --test tests/viewer/*.test.js
-	$(BIN)/python -m pytest $(SEVERAL) || $(BIN)/python -m pytest $(FAILED)
+	$(BIN)/python -m pytest $(BOTH_CORES) || $(BIN)/python -m pytest $(FAILED)
 
 test-fast: .venv/test
 	$(BIN)/python -m pytest -m "not slow"

@@ -28,7 +28,7 @@ SLOW = ("viewer", "archive", "train", "web", "page")  # folders of tests, slowes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests come first, so that no process of tests ends minutes before the others."""
+    """Slow tests come first, so that one of two processes does not end minutes before the other."""
 
     def place(item: pytest.Item) -> int:
         folder = item.path.parent.name
