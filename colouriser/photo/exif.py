@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from .ifd import LETTERS, Directory, Entry, Tiff
+from .ifd import LETTERS, Directory, Tiff
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ def _spans(directory: Directory) -> Iterator[tuple[int, int]]:
 def from_tiff(tiff: Tiff, main: Directory, name: str, without: frozenset[int] = STRUCTURE) -> bytes:
     """A block of EXIF with a directory's tags and those below it, but for some."""
     damaged = [tag for tag in main.damaged if tag not in without]
-    values = _values(tiff, main, without)
+    values = _values(tiff, main, name, without)
     subs = dict[int, list[Value]]()
     for pointer in (EXIF, GPS):
         if pointer in main.entries:
@@ -174,20 +174,28 @@ def from_tiff(tiff: Tiff, main: Directory, name: str, without: frozenset[int] = 
                 damaged.append(pointer)
                 continue
             damaged += sub.damaged
-            subs[pointer] = _values(tiff, sub, without | {INTEROPERABILITY, GPS})
+            subs[pointer] = _values(tiff, sub, name, without | {INTEROPERABILITY, GPS})
     if damaged:
         tags = ", ".join(str(tag) for tag in sorted(damaged))
         log.warning("%s: dropped damaged tags (%s)", name, tags)
     return block_of(values, subs, tiff.end) if values or subs else b""
 
 
-def _values(tiff: Tiff, directory: Directory, without: frozenset[int]) -> list[Value]:
-    def kept(entry: Entry) -> bool:
-        fits = entry.kind <= CLASSIC and entry.size <= MAX_TAG
-        return fits and entry.tag not in without and entry.tag not in (EXIF, GPS)
-
-    found = [entry for entry in directory.entries.values() if kept(entry)]
-    return [(e.tag, e.kind, e.count, tiff.raw(e)) for e in found]
+def _values(tiff: Tiff, directory: Directory, name: str, without: frozenset[int]) -> list[Value]:
+    found = [
+        entry
+        for tag, entry in directory.entries.items()
+        if tag not in without and tag not in (EXIF, GPS)
+    ]
+    for entry in found:
+        if entry.kind > CLASSIC or entry.size > MAX_TAG:
+            log.warning(
+                "%s: its tag %d is larger than is copied, or of BigTIFF alone, and stays behind",
+                name,
+                entry.tag,
+            )
+    fitting = [e for e in found if e.kind <= CLASSIC and e.size <= MAX_TAG]
+    return [(e.tag, e.kind, e.count, tiff.raw(e)) for e in fitting]
 
 
 def block_of(values: Iterable[Value], subs: dict[int, list[Value]], end: str = "<") -> bytes:

@@ -28,8 +28,9 @@ EXIF_START, XMP_START = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 MORE_XMP_START = b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP_START, ICC_START = b"Photoshop 3.0\0", b"ICC_PROFILE\0"
 GIF_XMP, GIF_XMP_END = b"\x21\xff\x0bXMP DataXMP", b"\1\xff\xfe\xfd\xfc"  # XMP, part 3, 1.1.2
-# Of JPEG: what cameras and programs said before there was EXIF (PictureInfo, Ducky, comments).
-OLD_DETAILS = (0xEA, 0xEC)
+# Of JPEG: what cameras and programs said before there was EXIF (PictureInfo, Ducky, comments), and
+# how it begins: Kodak's and Ricoh's are not alone behind their markers.
+OLD_DETAILS = {0xE3: b"Meta\0\0", 0xE5: b"RMETA\0", 0xEA: b"", 0xEC: b""}
 MAX_SEGMENT = 65_533  # bytes of a JPEG's, without its length
 MAX_PARTS = 2_000  # segments that are looked at
 PNG_XMP = b"XML:com.adobe.xmp"
@@ -149,7 +150,7 @@ def of_jpeg(data: bytes, name: str) -> Metadata:
             photoshop += content[len(PHOTOSHOP_START) :]
         elif marker == COMMENT and content:
             comments.append(content)
-        elif marker in OLD_DETAILS:
+        elif marker in OLD_DETAILS and content.startswith(OLD_DETAILS[marker]):
             old.append((marker, content))
     if more:
         try:

@@ -287,8 +287,9 @@ def _read(file: BinaryIO, name: str) -> Photo:
         jpeg = whose_luma_stays(image, data, turned, name) if image.format in JPEGS else None
         profile, own = "icc_profile" in image.info, None
         whole, damage = None, ""
-        if image.format in JPEGS and image.mode in ("L", "RGB"):
+        if image.format in JPEGS and image.mode in ("L", "RGB", "CMYK"):
             whole, damage = decoded(data, "L" if jpeg and not profile else image.mode)
+            whole = None if image.mode == "CMYK" else whole  # whether it is inverted Pillow knows
         if damage:
             log.warning("%s: parts of it are damaged (%s); look at the result", name, damage)
         if jpeg and not profile:

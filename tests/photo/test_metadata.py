@@ -146,6 +146,16 @@ def test_a_damaged_tag_costs_itself_alone(
     assert "dropped damaged tags of its EXIF (271)" in caplog.text
 
 
+def test_a_tag_of_megabytes_is_said_to_stay_behind(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cat.convert("L").save(tmp_path / "in.tif", tiffinfo={270: "mill", 65000: b"x" * 2_000_000})
+    after = tags(read_block(coloured(tmp_path / "in.tif", tmp_path / "out.png")))
+    assert 65000 not in after
+    assert "mill" in after[270].decode()
+    assert "in.tif: its tag 65000 is larger than is copied" in caplog.text
+
+
 @pytest.mark.parametrize("target", ["main", "details", "value"])
 def test_a_thumbnail_that_points_at_what_stays(target: str, tmp_path: Path) -> None:
     data = bytearray(block())
@@ -249,11 +259,17 @@ def test_iptc_that_a_format_cannot_hold_is_said(
     assert "out.webp: its IPTC captions stay behind, since WEBP holds none" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [
+        (0xEC, b"[picture info]\r\nTimeDate=883612800\r\n"),
+        (0xE3, b"Meta\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"),  # Kodak's
+    ],
+)
 def test_what_old_cameras_said_stays_in_jpeg(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    marker: int, said: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    said = b"[picture info]\r\nTimeDate=883612800\r\n"
-    path = with_segments(tmp_path / "in.jpg", (0xEC, said))
+    path = with_segments(tmp_path / "in.jpg", (marker, said))
     assert said in coloured(path, tmp_path / "out.jpg").read_bytes()
     coloured(path, tmp_path / "out.png")
     assert "out.png: its details of old cameras and programs stay behind" in caplog.text

@@ -321,7 +321,7 @@ def test_uncompressed_ycbcr(
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_damage_inside_of_a_jpeg_is_said(
     mode: str,
     progressive: bool,
@@ -343,8 +343,9 @@ def test_damage_inside_of_a_jpeg_is_said(
     caplog.clear()
     with Image.open(buffer) as image:
         image.draft("L", None)
-        np.testing.assert_array_equal(photo.read(tmp_path / "a.jpg").luma, image)
-    assert not caplog.text
+        luma = image.convert("L")
+    np.testing.assert_array_equal(photo.read(tmp_path / "a.jpg").luma, luma)
+    assert "damaged" not in caplog.text
 
 
 def test_a_resolution_is_not_made_up(cat: Image.Image, tmp_path: Path) -> None:
