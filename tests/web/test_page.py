@@ -238,6 +238,16 @@ def test_a_model_that_does_not_load_is_said(browser: Browser, copy: Path) -> Non
             expect(page.get_by_role("heading", name="Privacy")).to_be_visible()
 
 
+def test_full_storage_is_said_and_it_works(browser: Browser, url: str) -> None:
+    for room in (20_000, 3_000_000):  # for nothing at all; for all but the model
+        for page in opened(browser, url):
+            limits = {"origin": url.rstrip("/"), "quotaSize": room}
+            page.context.new_cdp_session(page).send("Storage.overrideQuotaForOrigin", limits)
+            page.goto(url)
+            coloured(page)
+            expect(page.locator("#unkept")).to_contain_text("no room to keep the page")
+
+
 def test_without_webassembly_it_says_so(browser: Browser, url: str) -> None:
     def without(route: Route) -> None:
         answer = route.fetch()

@@ -7,13 +7,20 @@ import {Many} from "./many.js";
 const ACCEPT = "image/*,.heic,.heif,.tif,.tiff";
 
 async function start() {
-  const controlled = keepOffline(), texts = await loadTexts(navigator.language);
+  let full = () => {}; // said once there are words
+  const unkept = /** @type {Promise<void>} */ (new Promise((resolve) => { full = resolve; }));
+  const controlled = keepOffline(full), texts = await loadTexts(navigator.language);
   /** @param {string} key @param {Record<string, unknown>} values */
   const say = (key, values = {}) => fill(texts[key] ?? key, values);
   document.documentElement.lang = texts.language;
   for (const element of document.querySelectorAll("[data-text]:not(.studio *)")) element.textContent = say(element.getAttribute("data-text") ?? "");
   const build = await (await fetch("build.json")).json();
   /** @type {HTMLElement} */ (document.querySelector("#about")).append(...paragraphs(say("web_about", build)));
+  unkept.then(() => {
+    const note = /** @type {HTMLElement} */ (document.querySelector("#unkept"));
+    note.textContent = say("web_unkept");
+    note.hidden = false;
+  });
   const show = wireTabs();
   await controlled; // so that what is fetched from now on is kept
   const engine = new Engine();
@@ -34,17 +41,24 @@ async function start() {
   if (first) session.open(first.source, {name: first.name, url: first.url, kind: "first"});
 }
 
-/** A service worker keeps all files for the next time, also without a network. Browsers have it over HTTPS and on this computer. */
-async function keepOffline() {
+/**
+ * A service worker keeps all files for the next time, also without a network. Browsers have it over HTTPS and on this computer.
+ * @param {() => void} full Called if there is no room for them.
+ */
+async function keepOffline(full) {
   const {serviceWorker} = navigator;
   if (!serviceWorker) return;
+  serviceWorker.onmessage = ({data}) => data === "full" && full();
   try {
     await serviceWorker.register("service-worker.js");
     if (!serviceWorker.controller) await new Promise((resolve) => {
       serviceWorker.addEventListener("controllerchange", resolve, {once: true});
       setTimeout(resolve, 5000); // a page that was reloaded past it is not controlled
     });
-  } catch (error) { console.warn("colouriser: nothing is kept for the next time", error); } // storage full, or forbidden
+  } catch (error) { // storage is full, or forbidden
+    console.warn("colouriser: nothing is kept for the next time", error);
+    full();
+  }
 }
 
 /** @returns {(index: number) => void} Shows a tab. */

@@ -20,7 +20,8 @@ async function keepShell() {
   await Promise.all(SHELL.map(async (path) => {
     const fresh = await fetch(path, {cache: "no-cache"}); // not what the browser kept of the version before
     if (!fresh.ok) throw new Error(`${path}: ${fresh.status}`);
-    await cache.put(path, isolated(fresh)); // with its headers: it is given as it is, and does not pass through here
+    const kept = cache.put(path, isolated(fresh)); // with its headers: it is given as it is, and does not pass through here
+    await kept.catch(async (error) => { await sayFull(); throw error; });
   }));
 }
 
@@ -40,8 +41,13 @@ async function answer(event) {
   const found = await cache?.match(event.request, {ignoreSearch: true});
   if (found) return found;
   const fresh = isolated(await fetch(event.request));
-  if (cache && fresh.status === 200) event.waitUntil(cache.put(event.request, fresh.clone()).catch(() => {}));
+  if (cache && fresh.status === 200) event.waitUntil(cache.put(event.request, fresh.clone()).catch(sayFull));
   return fresh;
+}
+
+/** A file cannot be kept: the pages say it. */
+async function sayFull() {
+  for (const page of await worker.clients.matchAll({type: "window", includeUncontrolled: true})) page.postMessage("full");
 }
 
 /** @param {Response} response */
