@@ -75,6 +75,8 @@ def _train(options: argparse.Namespace) -> None:
         )
     recipe = run.recipe(recipe)
     for step in STEPS if options.step == "all" else [options.step]:
+        if options.step == "all" and step in ("critic", "gan") and not recipe.gan_epochs:
+            continue
         if step == "generator" and recipe.goes_on:
             from .stages.generator import recipe_of_start
 

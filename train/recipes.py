@@ -18,6 +18,7 @@ class Recipe:
     name: str
     model: GeneratorConfig = GeneratorConfig()
     goes_on: bool = False  # from a model (--start), whose encoder and decoder it takes
+    own_labels: bool = False  # stage 1 learns what its start paints, see stages/generator.py
     imagenet: bool = True  # start the encoder from ImageNet: our photographs are too few to
     seed: int = 42
     sample: int | None = None  # at most so many photographs; all of them unless given
@@ -101,6 +102,24 @@ RECIPES = {
             vividness_weight=6.0,  # the two above make pale
             critic_weight=3.0,
             start_share=0.75,  # with half, KID was worse, of pets above all
+        ),
+        # From a model, which stays as it is on clean photographs: worn ones and prints as if they
+        # were clean and alone, papers and even tones without colour. Stage 1 alone.
+        Recipe(
+            "consistent",
+            goes_on=True,
+            own_labels=True,
+            epoch_crops=3_000,
+            printed=0.3,
+            generator_epochs=4,
+            small_epochs=0,
+            generator_size=192,
+            generator_rate=1e-4,
+            encoder_share=1.0,  # what it knows is the labels, so it need not be held
+            palette_weight=0.0,  # labels are one colour a place; a palette is all that are likely
+            generator_average=0.99,
+            critic_epochs=0,
+            gan_epochs=0,
         ),
         # One GPU with 24 GB.
         Recipe(

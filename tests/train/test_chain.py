@@ -23,6 +23,7 @@ from train.__main__ import STEPS, main
 from train.data.degrade import degrade
 from train.data.prepare import split_by_hash
 from train.data.prints import to_tensor
+from train.errors import TrainingError
 from train.measure.evaluate import degraded_photograph, evaluate, matching_factor
 from train.measure.figures import curves
 from train.measure.metrics import Metrics, colourfulness
@@ -31,7 +32,8 @@ from train.run import Run
 from train.stages.critic import CriticLoss, new_critic, new_eyes, train_critic
 from train.stages.eyes import NETWORK, Eyes, perceptual_distance, recognition_distance
 from train.stages.gan import between, train_gan
-from train.stages.generator import recipe_of_start, take_over, train_generator
+from train.stages.generator import painter, recipe_of_start, take_over, train_generator
+from train.stages.loop import paint
 
 from ..conftest import ROOT, train
 
@@ -252,6 +254,28 @@ def test_finetune_begins_its_gan_with_the_model(run: Path, tmp_path: Path) -> No
     assert all(torch.equal(own[name], theirs[name]) for name in own)
     assert (tmp_path / "fakes" / "photographs.csv").exists()
     assert main(command) == 0  # again, without a start
+
+
+def test_own_labels_are_what_the_start_paints(run: Path, tmp_path: Path) -> None:
+    """With steps of no size it stays its start; and its truth is that start's colours."""
+    for name in PREPARED:
+        (tmp_path / name).symlink_to(run / name)
+    recipe = dataclasses.replace(
+        RECIPES["smoke"], own_labels=True, palette_weight=0.0, generator_rate=1e-9, gan_epochs=0
+    )
+    with pytest.raises(TrainingError, match="give it as --start"):
+        train_generator(recipe, Run(tmp_path))
+    train_generator(recipe, Run(tmp_path), start=str(run / "gan"))
+    assert not (tmp_path / "fakes").exists()
+    rgb = torch.rand(2, 3, 64, 64)
+    start = load(resolve(str(run / "gan")))
+    painted = painter(recipe, start)(rgb)
+    luma, _ = colour.split(rgb)
+    expected = paint(start(luma, torch.zeros(2, 3, 64, 64)), luma)
+    torch.testing.assert_close(painted, expected.detach(), atol=1e-5, rtol=0)
+    own, theirs = (load_file(folder / WEIGHTS) for folder in (tmp_path / "generator", run / "gan"))
+    weights = [name for name in own if "running" not in name]
+    assert all(torch.allclose(own[name], theirs[name], atol=1e-3) for name in weights)
 
 
 def test_a_run_that_goes_on_is_compared_with_its_start(run: Path, tmp_path: Path) -> None:

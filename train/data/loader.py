@@ -6,7 +6,7 @@ batch at once, where the network is.
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -45,6 +45,8 @@ class Loader:
     of that luma in true colours, so that neither a loss nor the critic sees any other difference
     than colour. Without hints in the recipe's model, batches are (luma, truth).
 
+    `relabel` gives crops, RGB N×3×S×S in [0, 1], other colours, which are the truth from then on.
+
     What an epoch shows depends on the recipe's seed and the epoch alone.
     """
 
@@ -56,11 +58,12 @@ class Loader:
         batch: int,
         device: torch.device,
         most: int | None = None,  # photographs; all unless given
+        relabel: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.recipe, self.photographs, self.device = recipe, photographs, device
         self.training = split == "train"
         self.rows = photographs.of(split, most)
-        self.batch = min(batch, len(self.rows))
+        self.batch, self.relabel = min(batch, len(self.rows)), relabel
         self.size, self.epoch = recipe.generator_size, 0
 
     def __len__(self) -> int:
@@ -135,6 +138,8 @@ class Loader:
         draw = random.Random(seed)
         if self.training:
             torch.manual_seed(seed)
+            if self.relabel:
+                rgb = self.relabel(rgb)
             originals = rgb.clone()
             for index in range(len(rgb)):
                 if draw.random() < recipe.printed:

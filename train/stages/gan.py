@@ -29,19 +29,21 @@ from .checkpoint import load_network
 from .critic import Critic, CriticLoss, new_critic, new_eyes
 from .eyes import Eyes, Look, perceptual_distance, recognition_distance
 from .generator import painting_loss
-from .loop import Averaged, EpochRecord, Scores, adam, new_loaders, parameter_groups, train
+from .loop import (
+    Averaged,
+    EpochRecord,
+    Scores,
+    adam,
+    new_loaders,
+    paint,
+    parameter_groups,
+    train,
+)
 from .losses import PaintingLoss, colourfulness
 from .validator import Validator
 
 STEEPEST = 5.0  # norm of the generator's gradient: a batch that the critic dislikes is one of many
 MOMENTUM = 0.5  # of both optimisers: opponents that remember run past each other
-
-
-def paint(painting: Painting, luma: Tensor) -> Tensor:
-    """RGB N×3×H×W of a painting at its luma N×1×H×W, where a colour that does not exist at its luma
-    looks to the critic as it looks to people."""
-    large = F.interpolate(painting.chroma, luma.shape[-2:], mode="bilinear")
-    return colour.to_rgb(luma, large)
 
 
 class GanLosses:

@@ -1,12 +1,17 @@
 """Stage 1: the generator learns chroma, its palette and hints, from ImageNet weights or a model.
 
 A recipe without epochs of it goes on from a model that was a GAN's: stage 1 would make it pale.
+One with its own labels goes on without becoming pale: what the start paints of a clean crop is the
+truth of the same crop degraded or set into a print (as in FixMatch, Sohn et al. 2020,
+arXiv:2001.07685), and paper, ink and even tones are neutral.
+
 Leaves RUN/generator with the best epoch's `model.safetensors` and `config.json`, and RUN/fakes with
 its coloured versions of training and validation photographs, for the critic.
 """
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,11 +19,13 @@ import numpy as np
 import torch
 from fastai.callback.schedule import ParamScheduler, SchedCos, SchedNo, combine_scheds
 from fastai.learner import Learner
-from fastai.torch_core import set_seed
+from fastai.torch_core import default_device, set_seed
 from PIL import Image
+from torch import Tensor
 from tqdm import tqdm
 
-from colouriser import Colouriser, Generator
+from colouriser import Colouriser, Generator, colour
+from colouriser.generator import Painting, has_bfloat16
 from colouriser.hub import load, resolve, store
 
 from ..data.photographs import Photograph, write_photographs
@@ -33,6 +40,7 @@ from .loop import (
     MoveAverage,
     adam,
     new_loaders,
+    paint,
     parameter_groups,
     train,
 )
@@ -63,7 +71,8 @@ def train_generator(
         track: see `track_epoch`.
 
     Raises:
-        TrainingError: `start` is not of the recipe's architecture; see also `imagenet`.
+        TrainingError: `start` is not of the recipe's architecture, or is missing where it gives the
+            labels; see also `imagenet`.
     """
     set_seed(recipe.seed)
     generator = Generator(recipe.model)
@@ -78,7 +87,12 @@ def train_generator(
     if not recipe.generator_epochs:
         save_fakes(recipe, run)
         return
-    loaders = new_loaders(recipe, run)
+    relabel = None
+    if recipe.own_labels:
+        if start is None:
+            raise TrainingError(f"the recipe {recipe.name} needs its start; give it as --start")
+        relabel = painter(recipe, load(resolve(start)))
+    loaders = new_loaders(recipe, run, relabel)
     model = Averaged(generator.to(memory_format=torch.channels_last))
     learner = Learner(
         loaders,
@@ -112,7 +126,24 @@ def train_generator(
             recipe.generator_epochs, cbs=ParamScheduler({"lr": schedule}), start_epoch=first
         ),
     )
-    save_fakes(recipe, run)
+    if recipe.gan_epochs:
+        save_fakes(recipe, run)
+
+
+def painter(recipe: Recipe, model: Generator) -> Callable[[Tensor], Tensor]:
+    """Gives photographs, RGB N×3×H×W in [0, 1], the colours that a model paints."""
+    device = default_device()
+    model = model.to(device).to(memory_format=torch.channels_last).requires_grad_(False).eval()
+    bfloat16 = recipe.bfloat16 and has_bfloat16(device.type)
+
+    def painted(rgb: Tensor) -> Tensor:
+        luma, _ = colour.split(rgb)
+        hints = [luma.new_zeros(len(luma), 3, *luma.shape[2:])] if model.config.hints else []
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            painting = model(luma, *hints)
+        return paint(Painting(painting.chroma.float(), painting.palette), luma)
+
+    return painted
 
 
 def painting_loss(recipe: Recipe, run: Run, generator: Generator) -> PaintingLoss:
@@ -191,11 +222,11 @@ def save_fakes(recipe: Recipe, run: Run) -> None:
     photographs = run.photographs
     rows = [row for split in ("train", "valid") for row in photographs.of(split, recipe.fakes)]
 
-    def colour(row: Photograph) -> tuple[Image.Image, dict[str, object]]:
+    def coloured(row: Photograph) -> tuple[Image.Image, dict[str, object]]:
         grey = photographs.image(row).convert("L")
-        coloured = colouriser.colourise(grey, detail=max(64, min(grey.size)))
+        fake = colouriser.colourise(grey, detail=max(64, min(grey.size)))
         names = ("name", "split", "set", "weight", "people")
-        return coloured, {name: asdict(row)[name] for name in names}
+        return fake, {name: asdict(row)[name] for name in names}
 
     progress = tqdm(rows, desc="fakes", unit="photo", disable=None)
-    write_photographs(run.fakes, map(colour, progress))
+    write_photographs(run.fakes, map(coloured, progress))

@@ -13,11 +13,12 @@ from fastai.learner import Learner
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import default_device, set_seed
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from colouriser import Generator
-from colouriser.generator import has_bfloat16
+from colouriser import Generator, colour
+from colouriser.generator import Painting, has_bfloat16
 
 from ..data.loader import Loader
 from ..errors import TrainingError
@@ -31,15 +32,28 @@ log = logging.getLogger(__name__)
 Scores = dict[str, float]
 
 
-def new_loaders(recipe: Recipe, run: Run) -> DataLoaders:
-    """The training and the validation split, on fastai's device."""
+def new_loaders(
+    recipe: Recipe, run: Run, relabel: Callable[[Tensor], Tensor] | None = None
+) -> DataLoaders:
+    """The training and the validation split, on fastai's device.
+
+    Args:
+        relabel: see `Loader`.
+    """
     device = default_device()
     photographs = run.photographs
     return DataLoaders(
-        Loader(recipe, photographs, "train", recipe.batch, device),
+        Loader(recipe, photographs, "train", recipe.batch, device, relabel=relabel),
         Loader(recipe, photographs, "valid", recipe.batch, device, recipe.watched),
         device=device,
     )
+
+
+def paint(painting: Painting, luma: Tensor) -> Tensor:
+    """RGB N×3×H×W of a painting at its luma N×1×H×W, where a colour that does not exist at its luma
+    looks to the critic as it looks to people."""
+    large = F.interpolate(painting.chroma, luma.shape[-2:], mode="bilinear")
+    return colour.to_rgb(luma, large)
 
 
 class Autocast(Callback):

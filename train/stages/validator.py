@@ -21,7 +21,7 @@ class Validator:
     """What `EpochRecord` asks after an epoch."""
 
     def __init__(self, recipe: Recipe, run: Run, generator: Generator, stage: str) -> None:
-        self.generator, self.run, self.stage = generator, run, stage
+        self.recipe, self.generator, self.run, self.stage = recipe, generator, run, stage
         photographs = run.photographs
         rows = photographs.of("valid", recipe.watched)
         self.truths = squares(photographs, rows, recipe.stored_size)
@@ -43,8 +43,9 @@ class Validator:
         values = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
         log.info("%s, epoch %d: %s", self.stage, epoch, values)
         # The GAN's rates fall to nothing, so its last epoch is what it has to say; a measure of few
-        # photographs would choose the palest, or the most colourful.
-        if self.stage != "gan" and best is not None and scores["psnr"] <= best:
+        # photographs would choose the palest, or the most colourful. So it is with own labels.
+        last = self.stage == "gan" or self.recipe.own_labels
+        if not last and best is not None and scores["psnr"] <= best:
             return best
         store(self.generator, self.run.stage(self.stage))
         return scores["psnr"]
