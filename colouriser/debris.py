@@ -42,13 +42,15 @@ def debris(name: str, folder: str = "") -> str:
         folder: the folder's own name, which tells whether it is a library.
     """
     parent = folder.casefold()
-    for part in (parts := name.casefold().split("/")):
+    parts = name.casefold().split("/")
+    for depth, part in enumerate(parts, 1):
         if part.startswith(".") and part.strip("."):  # "..": reading says what is wrong
             return "hidden"
         derived = parent.endswith(LIBRARIES) and part in DERIVED
         if part in SYSTEM_FOLDERS or part.endswith(SYSTEM_ENDINGS) or derived:
             return "system"
-        if part.endswith(HALVES) or part.startswith(("~$", "~syncthing~")):
+        whole = depth < len(parts) and not part.endswith(".download")  # a folder of Safari's
+        if (not whole and part.endswith(HALVES)) or part.startswith(("~$", "~syncthing~")):
             return "half"
         parent = part
     if parts[-1] in SYSTEM_FILES:

@@ -18,6 +18,7 @@ from .depth import TOP, Numbers
 from .jpeg import END, MOST_PARTS, segments
 from .limits import check_scans, check_size
 
+GAMMAS = {png.LINEAR: 1.0, b"\x05": 1 / 2.8}  # of ITU-T H.273's kinds of transfer
 RARE_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)  # of which Pillow reads those of 8 bits and with loss
 NETPBM = re.compile(
     rb"P([2356])\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s+(?:#[^\n]*\s+)*(\d+)\s"
@@ -87,13 +88,15 @@ def _of_jpeg_2000(image: Image.Image, data: bytes) -> Samples | None:
 
 def _of_heif(image: Image.Image, data: bytes) -> Samples | None:
     """Those of HEIF and AVIF; of AVIF Pillow has 8 bits alone."""
-    transfer = png.BRIGHTER.get(data.partition(b"colrnclx")[2][3:4], "")
+    kind = data.partition(b"colrnclx")[2][3:4]
+    transfer, gamma = png.BRIGHTER.get(kind, ""), GAMMAS.get(kind, 0.0)
     bits = image.info.get("bit_depth", 8)
     if bits == 8:
-        if not transfer:
+        if not (transfer or gamma) or (gamma and _profile(image)):
             return None
         image.load()
-        return _eight_bits(image, Numbers(bits=8, profile=_profile(image), transfer=transfer))
+        numbers = Numbers(bits=8, profile=_profile(image), transfer=transfer, gamma=gamma)
+        return _eight_bits(image, numbers)
     opened = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     samples = _with_channels(np.asarray(opened)) >> (16 - bits)
     family, clear, profile = _family(samples), _clear(samples), _profile(image)

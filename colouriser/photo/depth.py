@@ -15,7 +15,9 @@ from ..errors import PhotoError, reason
 RED, GREEN, BLUE = 0.299, 0.587, 0.114  # as in colour.py, which would load torch
 TOP = 65535  # white of a result of 16 bits
 BAND = 1 << 21  # pixels worked on at a time: a dozen float planes of them take 100 MB
-FLOAT_WHITES = (1, 255, TOP, 2**32 - 1)
+FLOAT_WHITES = (1, 255, 1023, 4095, TOP, 2**32 - 1)
+SLIGHT = 0.02  # what rounding and sharpening leave below black and above white
+REMEDY = "; if that is wrong, scale it to between 0 and 1 first"
 BRIGHT = 95  # percentile of values above zero that tells which white floats have: few highlights
 HIGHLIGHTS = 4  # times white that this percentile may reach, as raw developers write them
 DIM = 4  # times below white the brightest value is, from which it is said: scans of 14 in 16 bits
@@ -169,13 +171,20 @@ def _whole(white: float) -> bool:
 def _float_range(samples: np.ndarray, numbers: Numbers) -> tuple[float, float, list[str]]:
     flat = samples.reshape(-1)
     flat = flat[:: max(1, flat.size // SAMPLED)].astype(np.float64)
-    flat = flat[np.isfinite(flat) & (flat > 0)]
+    flat = flat[np.isfinite(flat)]
+    below = float((flat < -SLIGHT * np.abs(flat).max(initial=0)).mean()) if flat.size else 0.0
+    flat = flat[flat > 0]
     bright = float(np.percentile(flat, BRIGHT)) if flat.size else 0.0
     tagged = numbers.white or 0
     if tagged == 1 or (tagged and _whole(tagged) and bright > HIGHLIGHTS):
         return 0, tagged, []
-    white = next((w for w in FLOAT_WHITES if bright <= w * HIGHLIGHTS), FLOAT_WHITES[-1])
-    notes = [] if white == 1 else [f"stores floats; white was taken to be {white}"]
+    whites = (w for w in FLOAT_WHITES if bright <= w * (HIGHLIGHTS if w == 1 else 1 + SLIGHT))
+    white = next(whites, FLOAT_WHITES[-1])
+    notes = [] if white == 1 else [f"stores floats; white was taken to be {white}{REMEDY}"]
+    if below > SLIGHT:
+        notes.append(
+            f"has numbers below 0 in {below:.0%} of its places, which become black{REMEDY}"
+        )
     return 0, white, notes
 
 

@@ -18,16 +18,17 @@ EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965  # tags that point to director
 ORIENTATION, COLOUR_SPACE, WIDTH, HEIGHT = 274, 40961, 40962, 40963
 XMP, IPTC, PHOTOSHOP, PROFILE = 700, 33723, 34377, 34675  # of TIFF, kept by themselves
 IMAGEJ_SIZES, IMAGEJ = 50838, 50839
+LAYERS = 37724  # of Photoshop
 THUMBNAIL, THUMBNAIL_SIZE = 513, 514
 RESOLUTION = frozenset({282, 283, 296})  # written anew
 # How a TIFF stores its pixels; layers, tables of colours, sub-directories, C2PA.
 STRUCTURE = frozenset(
     {*range(254, 267), 273, 274, 277, 278, 279, 280, 281, 284, *range(288, 294), 301, 317}
     | {*range(318, 326), 330, *range(332, 335), 336, *range(338, 348), *range(512, 533)}
-    | {XMP, IPTC, PHOTOSHOP, PROFILE, 37724, 52545, 33421, 33422, IMAGEJ_SIZES, IMAGEJ}
+    | {XMP, IPTC, PHOTOSHOP, PROFILE, LAYERS, 52545, 33421, 33422, IMAGEJ_SIZES, IMAGEJ}
 )
 PLACES_ON_MAPS = frozenset({33550, 33922, 34264, 34735, 34736, 34737})  # GeoTIFF
-CLASSIC = 13  # the last type that a TIFF of 32 bits has
+BIG = (16, 17, 18)  # types that a TIFF of 32 bits does not have
 MAX_TAG = 1 << 20  # bytes of a tag that is copied
 HEADER = {"<": b"II*\0", ">": b"MM\0*"}
 Value = tuple[int, int, int, bytes]  # tag, type, count, and the bytes of the value
@@ -83,8 +84,8 @@ def _set_number(
     data: bytearray, tiff: Tiff, directory: Directory, tag: int, value: int | None
 ) -> None:
     entry = directory.entries.get(tag)
-    letter = LETTERS.get(entry.kind) if entry and entry.count == 1 else None
-    if value is not None and entry and letter and letter in "BHI":  # some write it in four bytes
+    letter = LETTERS.get(entry.kind) if entry else None
+    if value is not None and entry and letter and letter in "BHIbhi":  # any that is read
         struct.pack_into(f"{tiff.end}{letter}", data, entry.start, value)
 
 
@@ -188,13 +189,13 @@ def _values(tiff: Tiff, directory: Directory, name: str, without: frozenset[int]
         if tag not in without and tag not in (EXIF, GPS)
     ]
     for entry in found:
-        if entry.kind > CLASSIC or entry.size > MAX_TAG:
+        if entry.kind in BIG or entry.size > MAX_TAG:
             log.warning(
                 "%s: its tag %d is larger than is copied, or of BigTIFF alone, and stays behind",
                 name,
                 entry.tag,
             )
-    fitting = [e for e in found if e.kind <= CLASSIC and e.size <= MAX_TAG]
+    fitting = [e for e in found if e.kind not in BIG and e.size <= MAX_TAG]
     return [(e.tag, e.kind, e.count, tiff.raw(e)) for e in fitting]
 
 

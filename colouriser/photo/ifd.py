@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4} | {
-    16: 8, 17: 8, 18: 8
-}  # bytes of a value, by its type  # fmt: skip
+    16: 8, 17: 8, 18: 8, 129: 1
+}  # bytes of a value, by its type; 129 are letters of EXIF 3.0  # fmt: skip
 LETTERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I"} | {
     16: "Q", 17: "q", 18: "Q"
 }  # fmt: skip

@@ -10,7 +10,7 @@ from ..errors import PhotoError
 START = b"\xff\x4f\xff\x51"  # of a codestream: its first two markers
 COUNT, COMPONENTS = 40, 42  # bytes from there to how many components there are, and to the first
 PROFILED = (2, 3)  # methods of a box of colour that hold a profile
-MOST_BOXES = 100  # more are no photograph's
+MOST_BOXES = 1000  # more are no photograph's
 
 
 def boxes(data: bytes, place: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:

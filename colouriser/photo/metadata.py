@@ -18,7 +18,7 @@ from functools import cache
 from PIL import Image, ImageCms
 
 from ..errors import reason
-from . import exif, jpeg2000, png, xmp
+from . import exif, items, jpeg2000, png, xmp
 from .ifd import Directory, Tiff
 from .jpeg import COMMENT, segments
 
@@ -31,6 +31,8 @@ GIF_XMP, GIF_XMP_END = b"\x21\xff\x0bXMP DataXMP", b"\1\xff\xfe\xfd\xfc"  # XMP,
 # Of JPEG: what cameras and programs said before there was EXIF (PictureInfo, Ducky, comments), and
 # how it begins: Kodak's and Ricoh's are not alone behind their markers.
 OLD_DETAILS = {0xE3: b"Meta\0\0", 0xE5: b"RMETA\0", 0xEA: b"", 0xEC: b""}
+# Of JPEG: how it is stored, thumbnails, profiles, gain maps, manifests of C2PA.
+NEEDLESS = tuple(b"JFIF\0 JFXX\0 ICC_PROFILE\0 MPF\0 FPXR\0 Adobe\0 JP urn:iso".split(b" "))
 MAX_SEGMENT = 65_533  # bytes of a JPEG's, without its length
 MAX_PARTS = 2_000  # segments that are looked at
 PNG_XMP = b"XML:com.adobe.xmp"
@@ -65,7 +67,7 @@ def of_image(image: Image.Image, data: bytes, name: str) -> Metadata:
 
     Args:
         image: opened from it.
-        data: the file, of JPEG, PNG, GIF and JPEG 2000.
+        data: the file, of JPEG, PNG, GIF, JPEG 2000 and AVIF.
     """
     profiled = "icc_profile" in image.info
     if image.format in ("JPEG", "MPO"):
@@ -78,6 +80,11 @@ def of_image(image: Image.Image, data: bytes, name: str) -> Metadata:
     if image.format == "JPEG2000":
         return replace(_of_jpeg_2000(data), comments=comments, profiled=profiled)
     block = block if isinstance(block, bytes) else b""
+    if image.format == "AVIF":
+        try:
+            block = items.exif(data)
+        except (ValueError, IndexError) as error:
+            log.warning("%s: its EXIF is damaged, and dropped (%s)", name, reason(error))
     packet = packet if isinstance(packet, bytes) else b""
     if image.format == "GIF":
         packet = data.partition(GIF_XMP)[2].partition(GIF_XMP_END)[0]
@@ -86,12 +93,14 @@ def of_image(image: Image.Image, data: bytes, name: str) -> Metadata:
 
 def _of_jpeg_2000(data: bytes) -> Metadata:
     """What a JPEG 2000 says, in boxes of its own that have a number for a name."""
-    found = dict[bytes, bytes]()
+    found, texts = dict[bytes, bytes](), list[tuple[bytes, bytes]]()
     for kind, start, end in jpeg2000.boxes(data):
         if kind == b"uuid":
             found.setdefault(data[start : start + 16], data[start + 16 : end])
+        elif kind == b"xml ":  # of museums and libraries
+            texts.append((b"iTXt", b"XML" + bytes(5) + _utf8(data[start:end])))
     block, packet, iptc = (found.get(bytes.fromhex(name), b"") for name in JPEG_2000_BOXES)
-    return Metadata(block.removeprefix(EXIF_START), packet, iptc)
+    return Metadata(block.removeprefix(EXIF_START), packet, iptc, texts=tuple(texts))
 
 
 def of_directory(tiff: Tiff, page: Directory, name: str) -> Metadata:
@@ -105,6 +114,8 @@ def of_directory(tiff: Tiff, page: Directory, name: str) -> Metadata:
     resources, iptc = _resources(found.get(exif.PHOTOSHOP, b""), name)
     if exif.IMAGEJ in entries:
         log.warning("%s: what ImageJ says of it (Info, overlays) stays behind", name)
+    if exif.LAYERS in entries:
+        log.warning("%s: Photoshop's layers stay behind; the picture that they make is used", name)
     without = exif.STRUCTURE | exif.RESOLUTION
     return Metadata(
         exif.from_tiff(tiff, page, name, without),
@@ -118,7 +129,27 @@ def of_directory(tiff: Tiff, page: Directory, name: str) -> Metadata:
 def resolution(image: Image.Image) -> tuple[float, float] | None:
     """Dots per inch, where the file has a number for it."""
     dpi = image.info.get("dpi")
+    if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
+        dpi = _exif_resolution(image.info.get("exif", b""))  # Pillow makes one up
     return dpi if dpi and all(0 < float(side) < float("inf") for side in dpi) else None
+
+
+def _exif_resolution(block: bytes) -> tuple[float, float] | None:
+    try:
+        tiff = Tiff(io.BytesIO(block.removeprefix(EXIF_START)))
+        main = tiff.directory(tiff.first)
+    except ValueError:
+        return None
+    return directory_resolution(tiff, main)
+
+
+def directory_resolution(tiff: Tiff, directory: Directory) -> tuple[float, float] | None:
+    """Dots per inch, as a directory says it."""
+    across, down = (tiff.values(directory, tag)[:1] for tag in (282, 283))
+    unit = {2: 1.0, 3: 2.54}.get(tiff.value(directory, 296, 2))
+    if not (unit and across and down and across[0] > 0 and down[0] > 0):
+        return None
+    return across[0] * unit, down[0] * unit
 
 
 def orientation(metadata: Metadata) -> int:
@@ -134,14 +165,15 @@ def of_jpeg(data: bytes, name: str) -> Metadata:
     """What a JPEG says."""
     block, packet, photoshop = b"", b"", b""
     comments, more, old = list[bytes](), list[tuple[int, bytes]](), list[tuple[int, bytes]]()
+    left = set[str]()
     for number, (marker, start, end) in enumerate(segments(data)):
         if number > MAX_PARTS or marker == 0xDA:
             break
         content = data[start + 4 : end]
-        if marker == 0xE1 and content.startswith(EXIF_START):
-            block = block or content[len(EXIF_START) :]
-        elif marker == 0xE1 and content.startswith(XMP_START):
-            packet = packet or content[len(XMP_START) :]
+        if marker == 0xE1 and content.startswith(EXIF_START) and not block:
+            block = content[len(EXIF_START) :]
+        elif marker == 0xE1 and content.startswith(XMP_START) and not packet:
+            packet = content[len(XMP_START) :]
         elif marker == 0xE1 and content.startswith(MORE_XMP_START):
             part = content[len(MORE_XMP_START) + 32 :]
             if len(part) > 8:
@@ -152,6 +184,12 @@ def of_jpeg(data: bytes, name: str) -> Metadata:
             comments.append(content)
         elif marker in OLD_DETAILS and content.startswith(OLD_DETAILS[marker]):
             old.append((marker, content))
+        elif 0xE0 <= marker <= 0xEF and content.strip(b"\0") and not content.startswith(NEEDLESS):
+            left.add(f"APP{marker - 0xE0}")
+    if left:
+        log.warning(
+            "%s: what a maker or program says in %s stays behind", name, ", ".join(sorted(left))
+        )
     if more:
         try:
             packet = xmp.joined(packet, b"".join(part for _, part in sorted(more)))

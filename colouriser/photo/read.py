@@ -30,6 +30,7 @@ from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
 from .jpeg import (
     ANEW,
     END,
+    END_OF_IMAGE,
     MOST_PARTS,
     START_OF_SCAN,
     UPRIGHT_TO_STORED,
@@ -41,7 +42,16 @@ from .jpeg import (
 )
 from .kinds import HEAD, other_kind
 from .limits import check_scans, check_size, too_large
-from .metadata import ICC_START, Metadata, of_directory, of_image, of_jpeg, orientation, resolution
+from .metadata import (
+    ICC_START,
+    Metadata,
+    directory_resolution,
+    of_directory,
+    of_image,
+    of_jpeg,
+    orientation,
+    resolution,
+)
 from .own import small_picture
 
 log = logging.getLogger(__name__)
@@ -64,7 +74,11 @@ PAGES = "has {count} pages or frames; only the first is used, and the rest is le
 COUNTED = ("HEIF", "AVIF", "WEBP")  # whose heads say how many there are
 MOTION = re.compile(rb"MotionPhoto|MicroVideo|hdrgm:Version|HDRGainMap")  # as XMP tells
 SAMSUNGS_FILM = b"MotionPhoto_Data"
-BEHIND = "what follows the photograph in its file (another picture, a gain map or a film) is left"
+SAMSUNGS_END = b"SEFT"
+BEHIND = (
+    "what follows the photograph in its file (another picture, a gain map, a film, or captions of "
+    "a press archive) is left"
+)
 STORED_TO_UPRIGHT = UPRIGHT_TO_STORED | {
     6: Image.Transpose.ROTATE_270,
     8: Image.Transpose.ROTATE_90,
@@ -167,7 +181,7 @@ def read_picture(source: str | Path | BinaryIO, name: str | None = None) -> Imag
 
 
 def _picture(file: BinaryIO, name: str) -> Image.Image:
-    head = file.read(HEAD)
+    head, page = file.read(HEAD), None
     file.seek(0)
     if head.startswith(JPEG_START):
         file = _with_its_end(file)
@@ -194,9 +208,11 @@ def _picture(file: BinaryIO, name: str) -> Image.Image:
             turned = orientation(of_image(image, data, name))
             return _turned(Image.fromarray(to_rgb(*found)), turned)
         _by_libtiff(image)
+        turned = _stated(image) if image.format != "TIFF" else 1  # Pillow's loading turns these
+        if page and page.is_turned_from_outside():
+            turned = _page_orientation(page)
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        return _to_srgb(image, name).convert("RGB")
+        return _to_srgb(_turned(image, turned), name).convert("RGB")
 
 
 def _open(source: str | Path) -> BinaryIO:
@@ -240,9 +256,16 @@ def _read(file: BinaryIO, name: str) -> Photo:
     if head[:2] in (b"II", b"MM"):
         page, file = _page(file, name)
         if page and page.deep:
-            metadata = of_directory(page.tiff, page.directory, name)
+            metadata = of_directory(page.tiff, page.about, name)
             several = page.count > 1
-            about = Photo(NONE, ".tif", None, metadata, _tiff_resolution(page), several)
+            about = Photo(
+                NONE,
+                ".tif",
+                None,
+                metadata,
+                directory_resolution(page.tiff, page.directory),
+                several,
+            )
             return _of_samples(*_samples_of(page), name, about, _page_orientation(page))
     if head.startswith(png.START):
         file = _without_damaged_details(file, name)
@@ -269,15 +292,20 @@ def _read(file: BinaryIO, name: str) -> Photo:
         if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
             image.info["transparency"] = png.clear_grey(data, clear)
         suffix = SUFFIXES.get(image.format or "", ".png")
-        dpi = _tiff_resolution(page) if page else resolution(image)  # Pillow makes up a TIFF's
+        dpi = (
+            directory_resolution(page.tiff, page.directory) if page else resolution(image)
+        )  # Pillow makes up a TIFF's
         metadata = (
-            of_directory(page.tiff, page.directory, name) if page else of_image(image, data, name)
+            of_directory(page.tiff, page.about, name) if page else of_image(image, data, name)
         )
         followed = bool(MOTION.search(metadata.xmp)) or data.rfind(SAMSUNGS_FILM) >= 0
+        followed = followed or (image.format in JPEGS and _is_followed(data))
         several = _say_several(image, page, followed, name)
-        turned = orientation(metadata) if metadata.exif and not page else 1
-        if turned == 1:  # Pillow knows XMP's as well
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if page:
+            turned = _page_orientation(page)
+        else:  # an AVIF is turned by what stands beside its EXIF
+            turned = orientation(metadata) if metadata.exif and image.format != "AVIF" else 1
+            turned = _stated(image) if turned == 1 else turned
         if image.format == "AVIF" and is_deep_avif(data):
             log.warning("%s: has more than 8 bits, and is brought down to them", name)
         if found := deep_samples(image, data):
@@ -304,8 +332,9 @@ def _read(file: BinaryIO, name: str) -> Photo:
         picture.load()
         if page and picture.mode == "P" and (colours := page.old_palette()):
             picture.putpalette(colours)
-        # Of a TIFF Pillow's own loading turns the pixels.
-        stored = _turned(picture, 1 if image.format == "TIFF" else turned)
+        # Of a TIFF Pillow's own loading turns the pixels, by what its own directory says.
+        by_pillow = image.format == "TIFF" and not (page and page.is_turned_from_outside())
+        stored = _turned(picture, 1 if by_pillow else turned)
         upright = _to_srgb(stored, name)
         alpha = upright.convert("RGBA").getchannel("A") if upright.has_transparency_data else None
         alpha = _unless_all_clear(alpha, name)
@@ -435,15 +464,17 @@ def _samples_of(page: tiff.Page) -> tuple[np.ndarray, Numbers]:
 
 
 def _page_orientation(page: tiff.Page) -> int:
-    return int(page.tiff.value(page.directory, ExifTags.Base.Orientation, 1))
+    return page.tiff.value(page.about, ExifTags.Base.Orientation, 1)
 
 
-def _tiff_resolution(page: tiff.Page) -> tuple[float, float] | None:
-    across, down = (page.tiff.values(page.directory, tag)[:1] for tag in (282, 283))
-    unit = {2: 1.0, 3: 2.54}.get(page.tiff.value(page.directory, 296, 2))
-    if not (unit and across and down and across[0] > 0 and down[0] > 0):
-        return None
-    return across[0] * unit, down[0] * unit
+def _stated(image: Image.Image) -> int:
+    """The orientation that Pillow finds, also in XMP; 1 if what the file says is damaged."""
+    if image.format == "PNG":
+        image.load()  # which looking for it would do, and whose errors are of pixels
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow raises anything on what is no EXIF
+        return 1
 
 
 def _all(file: BinaryIO) -> bytes:
@@ -505,6 +536,14 @@ def inverted(photo: Photo) -> Photo:
 def to_eight_bits(deep: np.ndarray) -> Image.Image:
     """Luma of 16 bits, uint16 H×W, as mode "L"."""
     return Image.fromarray(((deep.astype(np.uint32) + 128) // 257).astype(np.uint8))
+
+
+def _is_followed(data: bytes) -> bool:
+    """Whether anything but padding and a phone's own notes stands behind a JPEG's end."""
+    parts = islice(segments(data), MOST_PARTS)
+    end = next((end for marker, _, end in parts if marker == END_OF_IMAGE), len(data))
+    rest = data[end:].strip(b"\0\r\n\x1a \xff")
+    return bool(rest) and not rest.endswith(SAMSUNGS_END)
 
 
 def _say_several(image: Image.Image, page: tiff.Page | None, followed: bool, name: str) -> bool:

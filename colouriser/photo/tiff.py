@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -29,6 +29,7 @@ SUB_IFDS, SUBFILE, OLD_SUBFILE, DNG_VERSION, CFA_PATTERN, PROFILE = (
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR = 256, 257, 258, 259, 262, 277, 284
 EXTRA, FORMAT, LARGEST, SMALLEST_LARGEST = 338, 339, 281, 341
 STRIPS, TILES, COLOUR_MAP, TYPE_JPEG = 273, 324, 320, 7
+ORIENTATION = exif.ORIENTATION
 REDUCED, MASK, OLD_REDUCED = 1, 4, 2
 YCBCR, SIGNED_LAB = 6, 8
 FAX = (2, 3, 4, 32771)  # compressions in which white is usually zero
@@ -47,6 +48,7 @@ class Page:
 
     tiff: Tiff
     directory: Directory
+    about: Directory  # its tags, and what the directory says that it lies in or that shows it small
     count: int  # pages that are none's smaller copy; at most MAX_PAGES
     deep: bool  # its samples are none that Pillow gives as they are
     first: bool  # it is what programs that know no others open
@@ -55,6 +57,10 @@ class Page:
     def size(self) -> tuple[int, int]:
         """Width and height, as stored."""
         return _size(self.tiff, self.directory)
+
+    def is_turned_from_outside(self) -> bool:
+        """Whether it is another directory that says how its pixels are turned."""
+        return ORIENTATION not in self.directory.entries and ORIENTATION in self.about.entries
 
     def is_written(self) -> bool:
         """Whether all its strips or tiles have a place: not those of a scan that broke off."""
@@ -98,7 +104,12 @@ def find_page(file: BinaryIO) -> Page:
         for each in mains
         if each in full and not _is_copy(_size(tiff, each), _size(tiff, page))
     ]
-    return Page(tiff, page, max(1, len(pages)), _is_deep(tiff, page), page.place == tiff.first)
+    owners = (each for each in mains if page.place in tiff.values(each, SUB_IFDS))
+    owner = page if page in mains[:1] else next(owners, mains[0])
+    damaged = tuple({*owner.damaged, *page.damaged})
+    about = replace(page, entries=owner.entries | page.entries, damaged=damaged)
+    first = page.place == tiff.first
+    return Page(tiff, page, about, max(1, len(pages)), _is_deep(tiff, page), first)
 
 
 def _subs(tiff: Tiff, directory: Directory) -> list[Directory]:

@@ -130,6 +130,13 @@ def test_texts_of_a_tiff_stay(target: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", FORMATS)
+def test_letters_of_exif_3_stay(target: str, tmp_path: Path) -> None:
+    raw = exif.block_of([(270, 129, len(TEXT.encode()) + 1, TEXT.encode() + b"\0")], {})
+    out = coloured(with_exif(tmp_path / "in.jpg", raw), tmp_path / f"out{target}")
+    assert tags(read_block(out))[270] == TEXT.encode() + b"\0"
+
+
+@pytest.mark.parametrize("target", FORMATS)
 @pytest.mark.parametrize(
     ("start", "raw"), [(2, b"\x63\0"), (4, b"\xff\xff\xff\x7f"), (8, b"\xf0" * 4)]
 )

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 from skimage.color import lab2rgb
 
 from colouriser import PhotoError, photo
+from colouriser.debris import debris
 from colouriser.photo import png
 
 from .files import SIXTEEN, bare_tiff, grey_profile, ramp, read_luma, srgb, whole, write
@@ -348,11 +349,175 @@ def test_damage_inside_of_a_jpeg_is_said(
     assert "damaged" not in caplog.text
 
 
+def test_what_a_thumbnail_in_front_says_is_of_its_photograph(tmp_path: Path) -> None:
+    """Captions and orientation of scanners stand in the first directory, of a small picture."""
+    values = whole(255, "u1")
+    said = [(315, "s", 0, "Joerg", True), (274, "H", 1, 6, True)]
+    for name, below in (("a.tif", 1), ("b.tif", 0)):
+        with tifffile.TiffWriter(tmp_path / name) as writer:
+            writer.write(
+                values[::4, ::4],
+                subfiletype=1,
+                subifds=below,
+                description="a mill",
+                metadata=None,
+                extratags=said,
+            )
+            writer.write(values, metadata=None)
+        found = photo.read(tmp_path / name)
+        np.testing.assert_array_equal(found.luma, np.rot90(values, -1))
+        np.testing.assert_array_equal(
+            photo.read_picture(tmp_path / name).convert("L"), np.rot90(values, -1)
+        )
+        assert b"a mill" in found.metadata.exif
+
+
+def test_letters_of_an_avif_that_is_turned_stay(cat: Image.Image, tmp_path: Path) -> None:
+    """Its pixels are turned by what stands beside EXIF, which says nothing of it."""
+    made = Image.Exif()
+    made[ExifTags.Base.Orientation] = 6
+    made[ExifTags.Base.Artist] = "Muehle, XXXXXXX"
+    cat.save(tmp_path / "a.avif", exif=made.tobytes())
+    data = (tmp_path / "a.avif").read_bytes()
+    letters = "Mühle, 水車".encode()
+    data = data.replace(b"Muehle, XXXXXXX", letters.ljust(15, b"."))
+    (tmp_path / "a.avif").write_bytes(data)
+    found = photo.read(tmp_path / "a.avif")
+    assert found.luma.size == cat.size[::-1]
+    assert letters in found.metadata.exif
+    for damaged in range(data.index(b"iloc"), data.index(b"iloc") + 30):
+        (tmp_path / "b.avif").write_bytes(data[:damaged] + b"\xff" + data[damaged + 1 :])
+        try:
+            photo.read(tmp_path / "b.avif")
+        except PhotoError:
+            continue
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg"])
+def test_exif_that_is_none_costs_itself_alone(
+    suffix: str, cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cat.save(tmp_path / f"a{suffix}", exif=b"Exif\0\0no EXIF at all", lossless=True)
+    found = photo.read(tmp_path / f"a{suffix}")
+    assert found.luma.size == cat.size
+    photo.read_picture(tmp_path / f"a{suffix}")
+    write(cat, tmp_path / "out.png", found)
+    assert "its EXIF is damaged, and dropped" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [3, 8, 9])
+def test_an_orientation_of_another_type_is_not_said_twice(
+    kind: int, cat: Image.Image, tmp_path: Path
+) -> None:
+    value = struct.pack("<HH", 6, 6) if kind == 3 else struct.pack("<I", 6)
+    raw = block(kind, value)
+    if kind == 3:  # two of them
+        raw = raw[:14] + struct.pack("<I", 2) + raw[18:]
+    cat.save(tmp_path / "a.png", exif=b"Exif\0\0" + raw)
+    found = photo.read(tmp_path / "a.png")
+    assert found.luma.size == cat.size[::-1]
+    write(found.luma.convert("RGB"), tmp_path / "out.png", found)
+    assert photo.read(tmp_path / "out.png").luma.size == cat.size[::-1]
+
+
+def test_what_lies_behind_a_jpeg_is_said(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    buffer = io.BytesIO()
+    cat.save(buffer, "JPEG")
+    for rest, said in ((b"", False), (bytes(900), False), (b"AXS!captions", True)):
+        (tmp_path / "a.jpg").write_bytes(buffer.getvalue() + rest)
+        caplog.clear()
+        photo.read(tmp_path / "a.jpg")
+        assert ("captions of a press archive) is left" in caplog.text) == said
+
+
+def test_segments_that_are_not_kept_are_said(
+    cat: Image.Image, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    buffer = io.BytesIO()
+    cat.save(buffer, "JPEG", exif=b"Exif\0\0" + block(3, b"\1\0"))
+    data = buffer.getvalue()
+    (tmp_path / "a.jpg").write_bytes(data)
+    photo.read(tmp_path / "a.jpg")
+    assert "stays behind" not in caplog.text
+    again = b"Exif\0\0" + block(3, b"\6\0")
+    for marker, content in ((0xE4, b"flight\0of a drone"), (0xE1, again)):
+        head = b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2)
+        place = data.index(b"\xff\xdb")
+        (tmp_path / "a.jpg").write_bytes(data[:place] + head + content + data[place:])
+        caplog.clear()
+        assert photo.read(tmp_path / "a.jpg").luma.size == cat.size
+        assert f"says in APP{marker - 0xE0} stays behind" in caplog.text
+
+
+def test_layers_of_photoshop_are_said_to_stay_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    layers = b"Adobe Photoshop Document Data Block\0" + bytes(40)
+    tags = [(37724, 7, len(layers), layers, True)]
+    tifffile.imwrite(tmp_path / "a.tif", whole(255, "u1"), extratags=tags)
+    photo.read(tmp_path / "a.tif")
+    assert "Photoshop's layers stay behind" in caplog.text
+
+
+def test_a_record_in_a_jpeg_2000_stays(cat: Image.Image, tmp_path: Path) -> None:
+    record = "<record><title>Mühle</title></record>".encode()
+    cat.save(tmp_path / "a.jp2", irreversible=False)
+    with (tmp_path / "a.jp2").open("ab") as file:
+        file.write(struct.pack(">I4s", 8 + len(record), b"xml ") + record)
+    write(cat, tmp_path / "out.png", photo.read(tmp_path / "a.jp2"))
+    assert record in (tmp_path / "out.png").read_bytes()
+
+
+def test_linear_light_of_an_avif(tmp_path: Path) -> None:
+    light = np.rint(255 * ramp() ** 2.2).astype(np.uint8)
+    Image.fromarray(light).convert("RGB").save(
+        tmp_path / "a.avif", quality=100, subsampling="4:4:4"
+    )
+    data = (tmp_path / "a.avif").read_bytes()
+    place = data.index(b"colrnclx") + 11
+    assert data[place] != 8
+    (tmp_path / "a.avif").write_bytes(data[:place] + b"\x08" + data[place + 1 :])
+    bright = light > 40  # in the dark a step of eight bits is many of luma
+    assert np.abs(read_luma(tmp_path / "a.avif") - 255 * ramp())[bright].max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0, 1, ""),
+        (0, 1023, "white was taken to be 1023"),
+        (0, 4095, "white was taken to be 4095"),
+        (-1, 1, "has numbers below 0"),
+    ],
+)
+def test_ranges_of_floats(
+    low: int, high: int, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    values = (low + (high - low) * ramp()).astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
+    expected = (values / high * 255).clip(0)
+    assert np.abs(read_luma(tmp_path / "a.tif") - expected).max() <= 1
+    assert said in caplog.text if said else not caplog.text
+
+
+def test_a_folder_that_is_called_like_a_download_is_one() -> None:
+    assert debris("Family.tmp/a.jpg") == ""
+    assert debris("scans/a.jpg.tmp") == debris("a.jpg.download/a.jpg") == "half"
+
+
 def test_a_resolution_is_not_made_up(cat: Image.Image, tmp_path: Path) -> None:
     cat.convert("L").save(tmp_path / "a.tif")  # without one
     assert photo.read(tmp_path / "a.tif").dpi is None
     cat.convert("L").save(tmp_path / "b.tif", dpi=(300, 400))
     assert photo.read(tmp_path / "b.tif").dpi == (300, 400)
+    cat.save(tmp_path / "c.jpg", exif=b"Exif\0\0" + block(3, b"\1\0"))
+    assert photo.read(tmp_path / "c.jpg").dpi is None
+    made = Image.Exif()
+    made[ExifTags.Base.XResolution] = made[ExifTags.Base.YResolution] = 300.0
+    cat.save(tmp_path / "d.jpg", exif=made)
+    assert photo.read(tmp_path / "d.jpg").dpi == (300, 300)
 
 
 @pytest.mark.parametrize("largest", [1000, 40000])

@@ -38,6 +38,7 @@ from .loop import (
     Averaged,
     EpochRecord,
     MoveAverage,
+    SteadyStatistics,
     adam,
     new_loaders,
     paint,
@@ -104,6 +105,7 @@ def train_generator(
         cbs=[
             MoveAverage(recipe.generator_average),
             *([Autocast()] if recipe.bfloat16 else []),
+            *([SteadyStatistics()] if recipe.own_labels else []),
         ],
     )
     rates = np.array([recipe.generator_rate * recipe.encoder_share, recipe.generator_rate])

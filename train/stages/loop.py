@@ -107,6 +107,16 @@ class MoveAverage(Callback):
         self.model.move(self.decay)
 
 
+class SteadyStatistics(Callback):
+    """Normalises by what the network has seen until now, as it does when it is used. By a batch's
+    own statistics it would never paint what its labels are, and become paler."""
+
+    def before_batch(self) -> None:
+        for module in self.model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+
+
 def adam(mom: float = 0.9) -> partial:
     """torch's AdamW as fastai's `opt_func`: one operation for all weights, where fastai's own has
     several for each, and a GPU waits for Python to ask for each."""
