@@ -103,8 +103,8 @@ RECIPES = {
             critic_weight=3.0,
             start_share=0.75,  # with half, KID was worse, of pets above all
         ),
-        # From a model, which should stay as it is on clean photographs: worn ones and prints as if they
-        # were clean and alone, papers and even tones without colour. Stage 1 alone.
+        # From a model, which should stay as it is on clean photographs: worn ones and prints as if
+        # they were clean and alone, papers and even tones without colour. Stage 1 alone.
         Recipe(
             "consistent",
             goes_on=True,
