@@ -4,7 +4,7 @@ Pillow writes an AVIF's anew when its orientation is not the one by which its pi
 takes letters beyond ASCII for question marks.
 """
 
-from .jpeg2000 import boxes
+from .jpeg2000 import MOST_BOXES, boxes
 
 
 def exif(data: bytes) -> bytes:
@@ -51,15 +51,21 @@ def _content(data: bytes, start: int, end: int, wanted: int, inside: int) -> byt
     offset_size, length_size = data[start + 4] >> 4, data[start + 4] & 15
     base_size, index_size = data[start + 5] >> 4, data[start + 5] & 15 if version else 0
     wide = 4 if version == 2 else 2
+    seen = 0
     for _ in range(number(wide)):
         item, found = number(wide), b""
         method = number(2) & 15 if version else 0
         number(2)  # another file's number
         base = number(base_size) + (inside if method == 1 else 0)
-        for _ in range(number(2)):
+        parts = number(2)
+        seen += 1 + parts
+        if seen > MOST_BOXES:  # which may take no room at all
+            raise ValueError("its directory has too many parts")
+        for _ in range(parts):
             number(index_size)
             first, length = base + number(offset_size), number(length_size)
-            found += data[first : first + length]
+            if item == wanted and len(found) + length <= len(data):
+                found += data[first : first + length]
         if item == wanted:
             return found
     return b""

@@ -15,7 +15,7 @@ from skimage.color import lab2rgb
 
 from colouriser import PhotoError, photo
 from colouriser.debris import debris
-from colouriser.photo import png
+from colouriser.photo import items, png
 
 from .files import SIXTEEN, bare_tiff, grey_profile, ramp, read_luma, srgb, whole, write
 
@@ -391,6 +391,23 @@ def test_letters_of_an_avif_that_is_turned_stay(cat: Image.Image, tmp_path: Path
             photo.read(tmp_path / "b.avif")
         except PhotoError:
             continue
+
+
+def test_a_directory_of_items_has_an_end() -> None:
+    """Many parts of no size, and one that is named often."""
+    part = struct.pack(">HHH", 1, 0, 65535)
+    info = b"\0\0\0\0\0\1" + struct.pack(">I4s", 21, b"infe") + b"\2\0\0\0\0\1\0\0Exif\0"
+
+    def file(sizes: bytes, count: int, parts: bytes) -> bytes:
+        places = b"\0\0\0\0" + sizes + struct.pack(">H", count) + parts
+        inner = struct.pack(">I4s", 8 + len(info), b"iinf") + info
+        inner += struct.pack(">I4s", 8 + len(places), b"iloc") + places
+        return struct.pack(">I4s", 12 + len(inner), b"meta") + bytes(4) + inner
+
+    with pytest.raises(ValueError, match="too many parts"):
+        items.exif(file(b"\0\0", 65535, part * 65535))
+    often = struct.pack(">HHH", 1, 0, 900) + struct.pack(">II", 0, 5000) * 900
+    assert len(items.exif(file(b"\x44\0", 1, often))) < 8000
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg"])

@@ -1,7 +1,7 @@
 """Stage 1: the generator learns chroma, its palette and hints, from ImageNet weights or a model.
 
 A recipe without epochs of it goes on from a model that was a GAN's: stage 1 would make it pale.
-One with its own labels goes on without becoming pale: what the start paints of a clean crop is the
+One with its own labels goes on nearer to its start: what that paints of a clean crop is the
 truth of the same crop degraded or set into a print (as in FixMatch, Sohn et al. 2020,
 arXiv:2001.07685), and paper, ink and even tones are neutral.
 

@@ -108,8 +108,8 @@ class MoveAverage(Callback):
 
 
 class SteadyStatistics(Callback):
-    """Normalises by what the network has seen until now, as it does when it is used. By a batch's
-    own statistics it would never paint what its labels are, and become paler."""
+    """Normalises by what the network has seen until now, as it does when it is used: labels that it
+    painted itself it could not meet by a batch's own statistics."""
 
     def before_batch(self) -> None:
         for module in self.model.modules():
