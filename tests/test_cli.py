@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import ExifTags, Image
+from typer.testing import Result
 
 from colouriser import Generator, GeneratorConfig
 from colouriser.hub import store
@@ -18,9 +19,8 @@ from .conftest import ROOT, in_process
 pytestmark = pytest.mark.slow
 
 
-def colour(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "colouriser", "colour", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def colour(*arguments: object) -> Result:
+    return in_process("colour", *arguments)
 
 
 @pytest.fixture
@@ -42,7 +42,8 @@ def files(folder: Path) -> set[str]:
 
 def test_folder(scans: Path, tmp_path: Path, cat: Image.Image) -> None:
     out = tmp_path / "coloured"
-    first = colour(scans, "-o", out)
+    command = [sys.executable, "-m", "colouriser", "colour", scans, "-o", out]
+    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert first.returncode == 1  # one is broken
     assert "broken.jpg: not an image" in first.stderr
     assert "Traceback" not in first.stderr
@@ -54,12 +55,12 @@ def test_folder(scans: Path, tmp_path: Path, cat: Image.Image) -> None:
     (scans / "broken.jpg").unlink()
     before = (out / "one.jpg").stat().st_ctime_ns
     again = colour(scans, "-o", out)
-    assert again.returncode == 0
+    assert again.exit_code == 0
     assert again.stderr.splitlines()[-1] == "0 coloured, 3 skipped, 0 failed"
     assert (out / "one.jpg").stat().st_ctime_ns == before
 
     forced = colour(scans / "one.jpg", "-o", out, "--overwrite", "--vividness", 0, "--detail", 64)
-    assert forced.returncode == 0
+    assert forced.exit_code == 0
     assert forced.stderr.splitlines()[-1] == "1 coloured, 0 skipped, 0 failed"
     with Image.open(out / "one.jpg") as image:
         channels = image.convert("RGB").split()
@@ -110,7 +111,7 @@ def test_odd_files_do_not_stop_the_rest(scans: Path, cat: Image.Image, tmp_path:
 def test_originals_are_never_overwritten(scans: Path) -> None:
     original = (scans / "one.jpg").read_bytes()
     result = colour(scans / "one.jpg", "-o", scans, "--overwrite")
-    assert result.returncode == 1
+    assert result.exit_code == 1
     assert "would be overwritten" in result.stderr
     assert (scans / "one.jpg").read_bytes() == original
 
@@ -126,7 +127,7 @@ def test_wrong_use(tmp_path: Path, scans: Path) -> None:
         ([scans, "-o", tmp_path / "out", "--detail", "9"], 2, "--detail"),
     ]
     for arguments, code, message in cases:
-        result = in_process("colour", *arguments)
+        result = colour(*arguments)
         assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
     assert not (tmp_path / "out").exists()
 
@@ -138,7 +139,7 @@ def test_settings(cat: Image.Image, tmp_path: Path) -> None:
 
     def coloured(name: str, *settings: object) -> tuple[np.ndarray, dict]:
         result = colour(tmp_path / "cat.heic", "-o", tmp_path / name, *settings)
-        assert result.returncode == 0, result.stderr
+        assert result.exit_code == 0, result.stderr
         with Image.open(tmp_path / name / "cat.heic.png") as image:
             position = image.getexif().get_ifd(ExifTags.IFD.GPSInfo)
             return np.asarray(image.convert("RGB"), float), dict(position)
@@ -160,7 +161,7 @@ def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None
     cat.save(tmp_path / "reference.jpg")
     (tmp_path / "hints.json").write_text('[{"x": 100, "y": 100, "colour": "#c02020"}]')
     plain = [tmp_path / "one.png", "--model", tmp_path / "model", "-o"]
-    assert colour(*plain, tmp_path / "plain").returncode == 0
+    assert colour(*plain, tmp_path / "plain").exit_code == 0
     runs = {
         "hints": ["--hints", tmp_path / "hints.json"],
         "reference": ["--reference", tmp_path / "reference.jpg", "--strength", 0.8],
@@ -168,7 +169,7 @@ def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None
     }
     for name, options in runs.items():
         result = colour(*plain, tmp_path / name, *options)
-        assert result.returncode == 0, result.stderr
+        assert result.exit_code == 0, result.stderr
     made = {str(p.relative_to(tmp_path)): p for name in runs for p in (tmp_path / name).iterdir()}
     assert set(made) == {
         "hints/one.png",
@@ -180,11 +181,11 @@ def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None
     assert len(set(pictures.values())) == 4
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "one-2.png").write_bytes(b"another's")
-    assert colour(*plain, tmp_path / "there", "--variants", 2).returncode == 0
+    assert colour(*plain, tmp_path / "there", "--variants", 2).exit_code == 0
     assert (tmp_path / "there" / "one-2.png").read_bytes() == b"another's"
     (tmp_path / "one-2.png").write_bytes((tmp_path / "one.png").read_bytes())
     both = colour(tmp_path / "one-2.png", *plain, tmp_path / "both", "--variants", 1)
-    assert both.returncode == 1
+    assert both.exit_code == 1
     assert "one-2.png is the result of another photograph" in both.stderr
     assert {path.name for path in (tmp_path / "both").iterdir()} == {"one-2.png", "one-2-2.png"}
     (tmp_path / "hints.json").write_text("{}")
@@ -198,5 +199,5 @@ def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None
         ([tmp_path / "two.png", "--hints", tmp_path / "hints.json"], 2, "one photograph"),
     ]
     for options, code, message in bad:
-        refused = in_process("colour", *plain, tmp_path / "bad", *options)
+        refused = colour(*plain, tmp_path / "bad", *options)
         assert (refused.exit_code, message in refused.stderr) == (code, True), refused.stderr
