@@ -19,7 +19,13 @@ from .conftest import ROOT, in_process
 pytestmark = pytest.mark.slow
 
 
-def colour(*arguments: object) -> Result:
+def colour(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """As a user does it; the other tries options, for which it needs no process of its own."""
+    command = [sys.executable, "-m", "colouriser", "colour", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def colour_here(*arguments: object) -> Result:
     return in_process("colour", *arguments)
 
 
@@ -42,8 +48,7 @@ def files(folder: Path) -> set[str]:
 
 def test_folder(scans: Path, tmp_path: Path, cat: Image.Image) -> None:
     out = tmp_path / "coloured"
-    command = [sys.executable, "-m", "colouriser", "colour", scans, "-o", out]
-    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    first = colour(scans, "-o", out)
     assert first.returncode == 1  # one is broken
     assert "broken.jpg: not an image" in first.stderr
     assert "Traceback" not in first.stderr
@@ -54,12 +59,14 @@ def test_folder(scans: Path, tmp_path: Path, cat: Image.Image) -> None:
 
     (scans / "broken.jpg").unlink()
     before = (out / "one.jpg").stat().st_ctime_ns
-    again = colour(scans, "-o", out)
+    again = colour_here(scans, "-o", out)
     assert again.exit_code == 0
     assert again.stderr.splitlines()[-1] == "0 coloured, 3 skipped, 0 failed"
     assert (out / "one.jpg").stat().st_ctime_ns == before
 
-    forced = colour(scans / "one.jpg", "-o", out, "--overwrite", "--vividness", 0, "--detail", 64)
+    forced = colour_here(
+        scans / "one.jpg", "-o", out, "--overwrite", "--vividness", 0, "--detail", 64
+    )
     assert forced.exit_code == 0
     assert forced.stderr.splitlines()[-1] == "1 coloured, 0 skipped, 0 failed"
     with Image.open(out / "one.jpg") as image:
@@ -69,11 +76,11 @@ def test_folder(scans: Path, tmp_path: Path, cat: Image.Image) -> None:
 
 def test_output_around_and_inside_the_input(scans: Path) -> None:
     (scans / "broken.jpg").unlink()
-    around = colour(scans, "-o", scans.parent)
+    around = colour_here(scans, "-o", scans.parent)
     assert around.stderr.splitlines()[-1] == "3 coloured, 0 skipped, 0 failed"
-    inside = colour(scans, "-o", scans / "coloured")
+    inside = colour_here(scans, "-o", scans / "coloured")
     assert inside.stderr.splitlines()[-1] == "3 coloured, 0 skipped, 0 failed"
-    again = colour(scans, "-o", scans / "coloured")  # does not take its own results for input
+    again = colour_here(scans, "-o", scans / "coloured")  # does not take its own results for input
     assert again.stderr.splitlines()[-1] == "0 coloured, 3 skipped, 0 failed"
 
 
@@ -88,7 +95,7 @@ def test_a_zip_archive_is_searched_like_a_folder(
             archive.write(scans / file, file)
     outputs = dict[str, set[str]]()
     for given in (scans, tmp_path / "album.zip"):
-        result = colour(given, "-o", tmp_path / f"of-{given.name}", "--format", "png")
+        result = colour_here(given, "-o", tmp_path / f"of-{given.name}", "--format", "png")
         lines = result.stderr.splitlines()
         assert "passed over: hidden files: 1; other files: 1" in lines
         assert any(line.startswith(f"passed over: {given}/scan.psd: a document") for line in lines)
@@ -102,7 +109,7 @@ def test_odd_files_do_not_stop_the_rest(scans: Path, cat: Image.Image, tmp_path:
     (scans / "loop.jpg").symlink_to("loop.jpg")
     (scans / "folder.jpg").mkdir()
     cat.save(scans / "one.gif")
-    result = colour(scans, scans / "one.jpg", "-o", tmp_path / "out")  # one.jpg is given twice
+    result = colour_here(scans, scans / "one.jpg", "-o", tmp_path / "out")  # one.jpg is given twice
     assert "Traceback" not in result.stderr
     assert "loop.jpg: damaged or incomplete" in result.stderr
     assert result.stderr.splitlines()[-1] == "4 coloured, 0 skipped, 2 failed"
@@ -110,7 +117,7 @@ def test_odd_files_do_not_stop_the_rest(scans: Path, cat: Image.Image, tmp_path:
 
 def test_originals_are_never_overwritten(scans: Path) -> None:
     original = (scans / "one.jpg").read_bytes()
-    result = colour(scans / "one.jpg", "-o", scans, "--overwrite")
+    result = colour_here(scans / "one.jpg", "-o", scans, "--overwrite")
     assert result.exit_code == 1
     assert "would be overwritten" in result.stderr
     assert (scans / "one.jpg").read_bytes() == original
@@ -127,7 +134,7 @@ def test_wrong_use(tmp_path: Path, scans: Path) -> None:
         ([scans, "-o", tmp_path / "out", "--detail", "9"], 2, "--detail"),
     ]
     for arguments, code, message in cases:
-        result = colour(*arguments)
+        result = colour_here(*arguments)
         assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
     assert not (tmp_path / "out").exists()
 
@@ -138,7 +145,7 @@ def test_settings(cat: Image.Image, tmp_path: Path) -> None:
     cat.save(tmp_path / "cat.heic", exif=exif.tobytes())
 
     def coloured(name: str, *settings: object) -> tuple[np.ndarray, dict]:
-        result = colour(tmp_path / "cat.heic", "-o", tmp_path / name, *settings)
+        result = colour_here(tmp_path / "cat.heic", "-o", tmp_path / name, *settings)
         assert result.exit_code == 0, result.stderr
         with Image.open(tmp_path / name / "cat.heic.png") as image:
             position = image.getexif().get_ifd(ExifTags.IFD.GPSInfo)
@@ -161,14 +168,14 @@ def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None
     cat.save(tmp_path / "reference.jpg")
     (tmp_path / "hints.json").write_text('[{"x": 100, "y": 100, "colour": "#c02020"}]')
     plain = [tmp_path / "one.png", "--model", tmp_path / "model", "-o"]
-    assert colour(*plain, tmp_path / "plain").exit_code == 0
+    assert colour_here(*plain, tmp_path / "plain").exit_code == 0
     runs = {
         "hints": ["--hints", tmp_path / "hints.json"],
         "reference": ["--reference", tmp_path / "reference.jpg", "--strength", 0.8],
         "variants": ["--variants", 2],
     }
     for name, options in runs.items():
-        result = colour(*plain, tmp_path / name, *options)
+        result = colour_here(*plain, tmp_path / name, *options)
         assert result.exit_code == 0, result.stderr
     made = {str(p.relative_to(tmp_path)): p for name in runs for p in (tmp_path / name).iterdir()}
     assert set(made) == {
@@ -181,10 +188,10 @@ def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None
     assert len(set(pictures.values())) == 4
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "one-2.png").write_bytes(b"another's")
-    assert colour(*plain, tmp_path / "there", "--variants", 2).exit_code == 0
+    assert colour_here(*plain, tmp_path / "there", "--variants", 2).exit_code == 0
     assert (tmp_path / "there" / "one-2.png").read_bytes() == b"another's"
     (tmp_path / "one-2.png").write_bytes((tmp_path / "one.png").read_bytes())
-    both = colour(tmp_path / "one-2.png", *plain, tmp_path / "both", "--variants", 1)
+    both = colour_here(tmp_path / "one-2.png", *plain, tmp_path / "both", "--variants", 1)
     assert both.exit_code == 1
     assert "one-2.png is the result of another photograph" in both.stderr
     assert {path.name for path in (tmp_path / "both").iterdir()} == {"one-2.png", "one-2-2.png"}
@@ -199,5 +206,5 @@ def test_hints_references_and_variants(cat: Image.Image, tmp_path: Path) -> None
         ([tmp_path / "two.png", "--hints", tmp_path / "hints.json"], 2, "one photograph"),
     ]
     for options, code, message in bad:
-        refused = colour(*plain, tmp_path / "bad", *options)
+        refused = colour_here(*plain, tmp_path / "bad", *options)
         assert (refused.exit_code, message in refused.stderr) == (code, True), refused.stderr
