@@ -41,6 +41,7 @@ from .photo import to_luma
 
 log = logging.getLogger(__name__)
 
+UNLIKE = "the reference shows nothing that looks alike, so no colour of it is used"
 MAX_RATIO = 4  # a side of the small copy is at most 4 × detail, so that panoramas cost no more
 # Of the small copy's sides; those near 1 first, which are taken where others are no better.
 FACTORS = sorted((1 + percent / 100 for percent in range(-6, 7)), key=lambda f: abs(f - 1))
@@ -445,7 +446,7 @@ class Colouriser:
             left = min(column * MATCHING_STRIDE + middle - 2, small.shape[3] - 4)
             found.append(Patch(slice(top, top + 4), slice(left, left + 4), mixed))
         if not found:
-            log.warning("the reference shows nothing that looks alike, so no colour of it is used")
+            log.warning(UNLIKE)
         return found
 
     def _features(self, small: Tensor) -> Tensor:

@@ -84,6 +84,7 @@ class Opening:
     kind: "Kind"  # what its colours are
     stays: bool  # in colour already: its result is a copy of it
     hints: "tuple[Hint, ...]"  # of tints that are kept
+    warnings: tuple[str, ...]  # what is odd about its file, a sentence each
 
 
 class Process:
@@ -395,6 +396,7 @@ def open_one(job: Job) -> Opening:
         opened.kind,
         opened.stays,
         opened.job.wishes.hints,
+        tuple(opened.warnings),
     )
 
 

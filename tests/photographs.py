@@ -15,6 +15,14 @@ def stored_luma(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L"), int)
 
 
+def write_odd(path: Path, image: Image.Image) -> None:
+    """Write a JPEG with something behind its end, and details that a PNG cannot hold."""
+    image.convert("RGB").save(path)
+    data, old = path.read_bytes(), b"PictureInfo Resolution=1"
+    segment = b"\xff\xec" + (len(old) + 2).to_bytes(2, "big") + old
+    path.write_bytes(data[:2] + segment + data[2:] + b"a caption of the press archive")
+
+
 def write_handful(folder: Path) -> Path:
     """Write 30 small colour photographs into a folder, parts of four real ones; return it."""
     folder.mkdir(parents=True, exist_ok=True)

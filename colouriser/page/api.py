@@ -28,6 +28,7 @@ from .studio import AT_ONCE, Studio
 from .viewer import as_json
 from .words import to_api_error
 
+ODD = "About this file"
 HINTS = {"type": "array", "items": {"type": "object"}, "description": "[{x, y, colour}, ...]"}
 
 
@@ -54,7 +55,8 @@ def api(studio: Studio) -> None:
             variants: 0 for one result; or how many other colourings to return, 1 to 16, as a list.
 
         Returns:
-            The coloured photograph as a file, or the other colourings as a list of files.
+            The coloured photograph as a file, or the other colourings as a list of files. What is
+            odd about the photograph's file comes as a message of Gradio's on the way.
         """
         if not photo:
             raise ColouriserError("nothing", "no photograph was given; give one as photo")
@@ -66,7 +68,9 @@ def api(studio: Studio) -> None:
         entry = Entry(file.name, file)
         count = int(variants)
         with studio.slot() as slot, new_folder() as folder:
-            found, _ = studio.colourise(slot, entry, options, folder, wishes, variants=count)
+            found, outcome = studio.colourise(slot, entry, options, folder, wishes, variants=count)
+        for warning in outcome.warnings:
+            gr.Warning(warning, title=ODD)
         return [str(path) for path in found] if variants else str(found[0])
 
     def suggest(
@@ -108,8 +112,8 @@ def api(studio: Studio) -> None:
 
         Returns:
             A zip archive with the coloured photographs, in the folders that they came in; and a
-            line for each that is not in it, or that is a copy, being in colour already; other
-            files are counted by kind.
+            line for each that is not in it, that is a copy, being in colour already, or of whose
+            file something is odd; other files are counted by kind.
         """
         entries, passed = studio.entries([uploaded_file(photo) for photo in photos or []])
         with workspace() as folder:
@@ -120,12 +124,15 @@ def api(studio: Studio) -> None:
             with new_folder() as served:
                 archive = served / "colourised.zip"
                 pack(folder, archive)
-            copied = [
-                f"{entry.name}: in colour already, copied as it is"
-                for entry, result in zip(entries, results, strict=False)
-                if isinstance(result, tuple) and result[1]
-            ]
-            return str(archive), failures + copied + passed.lines()
+            lines = list[str]()
+            for entry, result in zip(entries, results, strict=False):
+                if isinstance(result, ColouriserError):
+                    lines.append(str(result))
+                elif result[1].in_colour:
+                    lines.append(f"{entry.name}: in colour already, copied as it is")
+                else:
+                    lines += result[1].warnings
+            return str(archive), lines + passed.lines()
 
     def model() -> str:
         """Which model is live, and why it is not the one that was asked for, if it is not."""

@@ -159,7 +159,7 @@ def _colour_all(
 ) -> None:
     """Colour what was uploaded, and pack it."""
     words = texts(request)
-    failures, in_colour = list[str](), list[str]()
+    failures, in_colour, warnings = list[str](), list[str](), list[str]()
     started, lists = time.monotonic(), ""
     with workspace() as folder, new_folder() as served:
         entries, passed = studio.entries([uploaded_file(p) for p in payloads or []])
@@ -171,19 +171,22 @@ def _colour_all(
             if isinstance(result, ColouriserError):
                 failures.append(translate(result, request))
             else:
-                path, copied = result
+                path, outcome = result
                 with Image.open(path) as image:
                     small = fit(image.convert("RGB"), THUMBNAIL)
                 file = show(small, served / f"{path.stem}-{done}")
                 run.pictures.append((str(file), path.relative_to(folder).as_posix()))
-                if copied:
+                if outcome.in_colour:
                     in_colour.append(entry.name)
+                else:
+                    warnings += outcome.warnings
                 run.entries.append(entry)
             rest = (time.monotonic() - started) / done * (len(entries) - done)
             left = words["left"].format(seconds=round(rest)) if rest >= 1 else ""
             text = words["progress"].format(done=done, count=len(entries), left=left)
             lists = html_list(words["failed"], failures, words) + skipped
             lists += html_list(words["copied"], in_colour, words)
+            lists += html_list(words["worth_knowing"], warnings, words)
             run.show(paragraph(text) + lists)
             if run.stopping or time.monotonic() > run.seen + ABANDONED:
                 break

@@ -22,10 +22,10 @@ from ..debris import PassedOver
 from ..errors import ColouriserError, PhotoError
 from ..follow import ModelFollower
 from ..hints import Hint, Suggestion
-from ..job import Job, too_slow
+from ..job import Job, Outcome, too_slow
 from ..options import DETAIL, Options, Wishes
 from ..photo import View, fit, mark, show
-from ..pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy
+from ..pipeline import UNLIKE, Colouriser, Prediction, ReferenceCopy, WorkingCopy
 from ..samples import EXAMPLES
 from ..sources import Entry, photographs, short_stem, unused_name
 from .runs import Runs
@@ -290,7 +290,7 @@ class Studio:
         stem: str = "",
         variants: int = 0,
         copies: bool = False,
-    ) -> tuple[list[Path], bool]:
+    ) -> tuple[list[Path], Outcome]:
         """Colour a photograph at full size into a folder, in which room has been looked for.
 
         Args:
@@ -299,7 +299,7 @@ class Studio:
             copies: whether one that is in colour already is copied, under its own name.
 
         Returns:
-            The result's file, or those of the variants; and whether it is a copy.
+            The result's file, or those of the variants; and what became of the photograph.
 
         Raises:
             ColouriserError: it cannot be read or written, or a wish cannot be granted.
@@ -320,12 +320,15 @@ class Studio:
             return found
 
         stem = stem or short_stem(entry.name)
-        return self._write(slot, entry, options, answers, folder, stem, bool(variants), copies)
+        return self._write(
+            slot, entry, options, wishes, answers, folder, stem, variants > 0, copies
+        )
 
     def save(
         self, slot: Slot, file: Path, wishes: Wishes, options: Options, to_look_at: bool = False
-    ) -> Path:
-        """Colour a photograph at full size as its preview is; returns the file.
+    ) -> tuple[Path, Outcome]:
+        """Colour a photograph at full size as its preview is; returns the file, and what became of
+        the photograph.
 
         Args:
             to_look_at: in a format that browsers show, and in place of the one that was shown
@@ -339,30 +342,42 @@ class Studio:
         if shown:
             LEDGER.delete(shown)
         with new_folder() as folder:
-            (path,), _ = self._write(
-                slot, entry, options, lambda _: answers, folder, stem, False, True, to_look_at
+            (path,), outcome = self._write(
+                slot,
+                entry,
+                options,
+                wishes,
+                lambda _: answers,
+                folder,
+                stem,
+                False,
+                True,
+                to_look_at,
             )
         if replaced:
             with self.lock:
                 self.in_full[file] = folder
-        return path
+        return path, outcome
 
     def _write(
         self,
         slot: Slot,
         entry: Entry,
         options: Options,
+        wishes: Wishes,
         answers: Callable[[pool.Opening], list[Prediction]],
         folder: Path,
         stem: str,
         several: bool = False,
         copies: bool = False,
         to_look_at: bool = False,
-    ) -> tuple[list[Path], bool]:
+    ) -> tuple[list[Path], Outcome]:
         job = Job(entry.source, entry.name, options, sidecars=entry.sidecars)
         opening = slot.call(entry.name, pool.open_one, job)
         try:
-            found = [None] if opening.stays and copies else answers(opening)
+            found: list[Prediction | None] = [None]
+            if not (opening.stays and copies):
+                found = [*answers(opening)]
             suffix = opening.suffix
             if options.format == "png" or (to_look_at and suffix not in IN_BROWSERS):
                 suffix = ".png"
@@ -377,7 +392,9 @@ class Studio:
             slot.process.forget()
             raise
         outcome = slot.call(entry.name, pool.finish, job, results)
-        return paths, outcome.in_colour
+        if is_unlike(wishes, found[0]):
+            outcome = replace(outcome, warnings=(*outcome.warnings, UNLIKE))
+        return paths, outcome
 
     # Many photographs.
 
@@ -392,10 +409,9 @@ class Studio:
 
     def colour_all(
         self, entries: list[Entry], options: Options, folder: Path
-    ) -> Iterator[tuple[Path, bool] | ColouriserError]:
+    ) -> Iterator[tuple[Path, Outcome] | ColouriserError]:
         """Colour photographs one after the other into a folder, those of an archive into theirs
-        below it: each file, and whether it is a copy, being in colour already; or why there is
-        none."""
+        below it: each file, and what became of its photograph; or why there is none."""
         used, slow, started = dict[str, int](), 0, time.monotonic()
         for entry in entries:
             try:
@@ -410,10 +426,10 @@ class Studio:
                 free = folder / unused_name(name.as_posix(), used)
                 with self.slot() as slot:
                     stem = free.stem
-                    (path,), copied = self.colourise(
+                    (path,), outcome = self.colourise(
                         slot, entry, options, free.parent, stem=stem, copies=True
                     )
-                yield path, copied
+                yield path, outcome
             except ColouriserError as error:
                 yield error
                 slow += error.code == "too_slow"
@@ -424,6 +440,11 @@ class Studio:
 def busy() -> ColouriserError:
     """The error of a request for which others leave no time."""
     return ColouriserError("busy", "Many people are here at the moment; try again soon.")
+
+
+def is_unlike(wishes: Wishes, answer: Prediction | None) -> bool:
+    """Whether a reference was given of which the network took nothing."""
+    return wishes.reference is not None and answer is not None and not answer.borrowed
 
 
 def _in_reading(options: Options) -> Options:

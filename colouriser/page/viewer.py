@@ -7,7 +7,7 @@ what they are given comes from outside, and is checked here as it comes in.
 
 import json
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,17 @@ from ..errors import ColouriserError
 from ..files import write_bytes
 from ..hints import hints_from
 from ..options import SHOWN, Options, Wishes, quoted
-from ..photo import suffixes
+from ..photo import ONLY_FIRST, suffixes
+from ..pipeline import UNLIKE
 from ..samples import EXAMPLES, PICTURES
+from ..worker import SAID
 from .storage import uploaded_file
-from .studio import Slot, Studio
+from .studio import Slot, Studio, is_unlike
 from .words import VIEWER, translate
 
 ANSWERER = Path(__file__).with_name("answerer.js")
 STATIC = [VIEWER, ANSWERER]  # what the browser fetches
+OWN_SENTENCES = (*ONLY_FIRST, UNLIKE, *(said.removeprefix("%s: ") for said in SAID.values()))
 SUGGESTED = 6  # colours at a place: more are hard to choose from
 SCRIPT = """
 const {root = "", api_prefix = "/gradio_api"} = window.gradio_config;
@@ -97,11 +100,14 @@ def _functions(studio: Studio) -> list[Callable]:
     def colour(asked: Asked) -> Answer:
         picture = studio.preview(*asked.values)
         opening, view = studio.view(asked.slot, asked.file, asked.options)
+        said = ["several"] * view.several + _odd(opening.warnings)
+        if not opening.stays and is_unlike(asked.wishes, studio.answer(*asked.values)):
+            said.append("unlike")
         return {
             "file": str(picture),
             "width": opening.size[0],
             "height": opening.size[1],
-            "several": view.several,
+            "said": said,
             "kind": opening.kind.value,
             "corrects": studio.follower.colouriser.generator.config.hints,
         }
@@ -121,11 +127,11 @@ def _functions(studio: Studio) -> list[Callable]:
         return {"file": str(studio.unsure(*asked.values))}
 
     def save(asked: Asked) -> Answer:
-        path = studio.save(*asked.values)
-        return {"file": str(path), "name": path.name}
+        path, outcome = studio.save(*asked.values)
+        return {"file": str(path), "name": path.name, "said": _odd(outcome.warnings)}
 
     def full(asked: Asked) -> Answer:
-        return {"file": str(studio.save(*asked.values, to_look_at=True))}
+        return {"file": str(studio.save(*asked.values, to_look_at=True)[0])}
 
     def correct(asked: Asked) -> Answer:  # of a film's key frame
         keep_hints(asked.file, [asdict(hint) for hint in asked.wishes.hints])
@@ -151,6 +157,12 @@ def _served(studio: Studio, function: Callable[..., Answer]) -> Callable:
 
     serve.__name__ = function.__name__  # by which the browser calls it
     return serve
+
+
+def _odd(warnings: Sequence[str]) -> list[str]:
+    """What is odd about a file, but for what the viewer has sentences of its own for: its pages,
+    its colours, a reference that shows nothing alike."""
+    return [warning for warning in warnings if not warning.endswith(OWN_SENTENCES)]
 
 
 def _file(data: Answer) -> Path:

@@ -2,7 +2,7 @@
 
 from .limits import MAX_PIXELS
 from .own import Kind, kind_of, tints
-from .read import Photo, inverted, read, read_picture, suffixes, to_luma
+from .read import ONLY_FIRST, Photo, inverted, read, read_picture, suffixes, to_luma
 from .view import View, fit, show, view
 from .write import (
     encode,
@@ -16,6 +16,7 @@ from .write import (
 
 __all__ = [
     "MAX_PIXELS",
+    "ONLY_FIRST",
     "Kind",
     "Photo",
     "View",

@@ -27,13 +27,13 @@
  * @typedef {{colour: string, probability: number}} Suggestion
  *
  * @typedef {object} Answerer The seven calls; README.md says what each is given, answers and fails with.
- * @property {(wish: Wish, call: Call) => Promise<{url: string, width: number, height: number, several: boolean, kind: Colours, corrects: boolean, deep?: boolean}>} colour
+ * @property {(wish: Wish, call: Call) => Promise<{url: string, width: number, height: number, said: string[], kind: Colours, corrects: boolean}>} colour
  * @property {(wish: Wish, call: Call) => Promise<{url: string}>} look
  * @property {(wish: Wish & {x: number, y: number}, call: Call) => Promise<{colours: Suggestion[]}>} suggest
  * @property {(wish: Wish, call: Call) => Promise<{urls: string[]}>} vary
  * @property {(wish: Wish, call: Call) => Promise<{url: string}>} unsure
  * @property {(wish: Wish, call: Call) => Promise<{url: string}>} full
- * @property {(wish: Wish, call: Call) => Promise<{url: string, name: string}>} save
+ * @property {(wish: Wish, call: Call) => Promise<{url: string, name: string, said?: string[]}>} save
  *
  * @typedef {object} Hooks
  * @property {(url: string) => Promise<Picture>} decode Loads and decodes a picture.
@@ -76,8 +76,7 @@ class State {
   /** @type {Size} */ size = {width: 3, height: 2}; // of the photograph, in its pixels
   /** @type {{image: Picture, url: string, grey: boolean, full: boolean} | null} */ picture = null; // what is seen of it
   usable = false; // tools and settings can be used
-  several = false; // the file has more pages or frames
-  deep = false; // it has more bits than the result will have
+  /** @type {string[]} */ said = []; // what is odd about its file: keys of the texts, or sentences
   corrects = true; // the model takes hints
   /** @type {Colours} */ colours = "grey"; // those that it has already
   treated = false; // what can be asked for them is
@@ -231,7 +230,9 @@ export class Session {
     const {state} = this, {signal} = new AbortController();
     Object.assign(state, {saving: true, message: null});
     try {
-      return await this.#work(state, "saving", (call) => this.#answerer.save(this.#wish(state), {...call, signal}));
+      const file = await this.#work(state, "saving", (call) => this.#answerer.save(this.#wish(state), {...call, signal}));
+      state.said = [...new Set([...state.said, ...file.said ?? []])]; // what its format cannot hold
+      return file;
     } catch (error) {
       this.#fail(state, error);
       return null;
@@ -400,8 +401,8 @@ export class Session {
    */
   async #colourOnce(state, call) {
     state.asked.full = (state.asked.full ?? 0) + 1; // those that are on their way show what was wished for before
-    const {url, width, height, several, kind: colours, corrects, deep = false} = await this.#ask(state, "colour", call);
-    await this.#show(state, url, {}, undefined, {phase: "done", usable: true, size: {width, height}, several, deep, corrects,
+    const {url, width, height, said, kind: colours, corrects} = await this.#ask(state, "colour", call);
+    await this.#show(state, url, {}, undefined, {phase: "done", usable: true, size: {width, height}, said, corrects,
       colours: state.treated ? state.colours : colours}); // those of a negative that was turned are none
   }
 

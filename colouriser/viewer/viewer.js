@@ -195,12 +195,13 @@ class Viewer {
   }
 
   renderMessages() {
-    const {phase, busy, message, size, several, deep, colours, treated} = this.state, now = busy.at(-1);
+    const {phase, busy, message, size, said, colours, treated} = this.state, now = busy.at(-1);
     if (now) this.$(".working").textContent = this.say(now.key, now.values);
     this.$(".working").hidden = !now || message !== null;
     if (message) this.$(".message").textContent = message.key ? this.say(message.key, message.values) : message.text;
     this.$(".message").hidden = message === null;
-    const notes = [this.say("note", {...size}), several ? this.texts.several : "", deep ? this.texts.deep : "", treated ? "" : this.texts[`has_${colours}`], mayShowFull(size, isPhone()) ? "" : this.texts.reduced];
+    const odd = said.map((one) => this.texts[one] ?? `${one}.`), own = treated ? "" : this.texts[`has_${colours}`];
+    const notes = [this.say("note", {...size}), ...odd, own, mayShowFull(size, isPhone()) ? "" : this.texts.reduced];
     this.$(".treat-text").textContent = this.texts[`do_${TREATMENTS[colours]}`];
     this.input(".treat").checked = treated;
     this.$(".note").textContent = phase === "done" ? notes.filter(Boolean).join(" ") : "";

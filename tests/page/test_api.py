@@ -26,7 +26,7 @@ from PIL import ExifTags, Image
 
 from colouriser import ColouriserError, Hint, photo
 from colouriser.follow import ModelFollower
-from colouriser.options import Options, Wishes
+from colouriser.options import OPTIONS, Options, Wishes
 from colouriser.page import build, launch, storage
 from colouriser.page.studio import Studio
 from colouriser.pipeline import Prediction, WorkingCopy
@@ -34,7 +34,7 @@ from colouriser.pool import Process
 from colouriser.samples import PICTURES
 
 from ..conftest import ROOT
-from ..photographs import stored_luma
+from ..photographs import stored_luma, write_odd
 
 pytestmark = pytest.mark.slow
 
@@ -226,6 +226,33 @@ def test_one_in_colour_is_no_result(
     with zipfile.ZipFile(packed) as archive:
         assert set(archive.namelist()) == {"cat-colourised.png", "astronaut.png"}
         assert archive.read("astronaut.png") == (tmp_path / "astronaut.png").read_bytes()
+
+
+def test_what_is_odd_is_said(
+    url: str, client: Client, cat: Image.Image, astronaut: Image.Image, tmp_path: Path
+) -> None:
+    write_odd(tmp_path / "odd.jpg", cat)
+    Image.new("RGB", (200, 200), (200, 40, 40)).save(tmp_path / "red.png")
+    _, lines = client.predict([handle_file(tmp_path / "odd.jpg")], api_name="/colourise_many")
+    assert ["odd.jpg: what follows the photograph" in line for line in lines] == [True]
+
+    # Of one photograph it comes as messages on the way, which gradio_client shows in job.status().
+    names = [one["api_name"] for one in client.config["dependencies"]]
+    files = [("files", (n, (tmp_path / n).read_bytes())) for n in ("odd.jpg", "red.png")]
+    paths = httpx.post(f"{url}gradio_api/upload", files=files).json()
+    first, other = ({"path": path, "meta": {"_type": "gradio.FileData"}} for path in paths)
+    values = [setting.default for setting in OPTIONS.values()]
+    values[list(OPTIONS).index("format")] = "png"
+    asked = {"data": [first, *values, None, other, 1, 0], "fn_index": names.index("colourise")}
+    queue, session = f"{url}gradio_api/queue", {"session_hash": "odd"}
+    httpx.post(f"{queue}/join", json=asked | session).raise_for_status()
+    with httpx.stream("GET", f"{queue}/data", params=session, timeout=60) as answer:
+        sent = [json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: ")]
+    assert sent[-2]["output"]["data"][0]["orig_name"] == "odd-colourised.png"
+    said = "\n".join(message["log"] for message in sent if message["msg"] == "log")
+    assert "odd.jpg: what follows the photograph" in said
+    assert "details of old cameras and programs stay behind" in said
+    assert "the reference shows nothing that looks alike" in said
 
 
 def test_no_photograph_at_all(client: Client, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from ..browser import (
     upload,
     visit,
 )
+from ..photographs import write_odd
 
 pytestmark = pytest.mark.slow
 
@@ -125,6 +126,14 @@ def test_notices(page: Page, cat: Image.Image, tmp_path: Path) -> None:
     small.save(tmp_path / "scan.tif", save_all=True, append_images=[small, small])
     upload(page, tmp_path / "scan.tif")
     expect(page.locator(".note")).to_contain_text("more than one page or frame; only the first")
+    expect(page.locator(".note")).not_to_contain_text("3 pages")  # it is said once
+    write_odd(tmp_path / "odd.jpg", small)
+    upload(page, tmp_path / "odd.jpg")
+    expect(page.locator(".note")).to_contain_text("odd.jpg: what follows the photograph")
+    expect(page.locator(".note")).not_to_contain_text("old cameras")
+    page.locator(".format").select_option("png")
+    download(page)
+    expect(page.locator(".note")).to_contain_text("details of old cameras and programs stay behind")
 
 
 def test_pasting_and_dropping(page: Page, cat: Image.Image, tmp_path: Path) -> None:
@@ -170,8 +179,10 @@ def test_many_photographs(page: Page, cat: Image.Image, tmp_path: Path) -> None:
     for index in range(3):
         cat.resize((90, 60 + index)).save(tmp_path / f"photo-{index}.jpg")
     (tmp_path / "broken.jpg").write_bytes(b"no image")
+    write_odd(tmp_path / "photo-2.jpg", cat.resize((90, 62)))
     add_many(page, sorted(tmp_path.iterdir()))
     expect(page.locator("#progress")).to_contain_text("3 coloured, 1 not")
+    expect(page.locator("#progress")).to_contain_text("photo-2.jpg: what follows the photograph")
     expect(page.locator("#progress")).to_contain_text("broken.jpg: not an image")
     expect(page.locator("#zip")).to_be_enabled()
     name, data = download(page, "#zip")

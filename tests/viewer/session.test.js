@@ -32,7 +32,7 @@ function begin(t, unreadable = /nothing/) {
     for (let i = 0; i < 5; i++) await turn();
     return call;
   };
-  const colour = (url, more) => answer("colour", {url, ...SIZE, several: false, kind: "grey", corrects: true, ...more});
+  const colour = (url, more) => answer("colour", {url, ...SIZE, said: [], kind: "grey", corrects: true, ...more});
   return {session, calls, decoded, alive, answer, colour};
 }
 

@@ -309,6 +309,7 @@ def test_borrowing_colours(page: Page, astronaut: Image.Image, tmp_path: Path) -
     page.locator(".reference").set_input_files(tmp_path / "reference.png")
     page.wait_for_function("b => document.querySelector('.after img').src !== b", arg=before)
     expect(page.get_by_label("How much")).to_be_visible()
+    expect(page.locator(".note")).not_to_contain_text("nothing that looks alike")
     Image.new("L", (64, 64), 90).save(tmp_path / "grey.png")
     page.locator(".reference").set_input_files(tmp_path / "grey.png")
     expect(page.get_by_role("alert")).to_contain_text("the reference has no colours")

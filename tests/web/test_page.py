@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from ..browser import LAPTOP, PATIENCE, coloured, download, served, upload, visit
+from ..photographs import write_odd
 
 pytestmark = pytest.mark.slow
 
@@ -213,11 +214,25 @@ def test_odd_sizes(size: tuple[int, int], page: Page, tmp_path: Path) -> None:
     assert Image.open(io.BytesIO(download(page)[1])).size == size
 
 
-def test_what_is_deeper_is_said(page: Page, tmp_path: Path) -> None:
+def test_what_is_odd_is_said(page: Page, cat: Image.Image, tmp_path: Path) -> None:
     deep = np.linspace(0, 65535, 60 * 40).astype(np.uint16).reshape(40, 60)
     Image.fromarray(deep).save(tmp_path / "deep.png")
     upload(page, tmp_path / "deep.png")
     expect(page.locator(".note")).to_contain_text("16 bits; browsers give 8")
+    cat.convert("L").save(tmp_path / "plain.jpg", progressive=True, dpi=(300, 300))
+    upload(page, tmp_path / "plain.jpg")
+    coloured(page)
+    expect(page.locator(".note")).to_have_text("451 × 300 pixels.")
+    write_odd(tmp_path / "odd.jpg", cat)
+    upload(page, tmp_path / "odd.jpg")
+    expect(page.locator(".note")).to_contain_text("Something else in the file")
+    plain = (tmp_path / "plain.jpg").read_bytes()
+    (tmp_path / "behind.jpg").write_bytes(plain + b"a caption")
+    upload(page, tmp_path / "behind.jpg")
+    expect(page.locator(".note")).to_contain_text("Something else in the file")
+    Image.new("RGB", (200, 200), (200, 40, 40)).save(tmp_path / "red.png")
+    page.locator(".reference").set_input_files(tmp_path / "red.png")
+    expect(page.locator(".note")).to_contain_text("nothing that looks alike")
 
 
 def opened(browser: Browser, address: str, **options: object) -> Iterator[Page]:

@@ -28,6 +28,7 @@ import {caption, encode} from "./save.js";
  * @typedef {{chroma: Float32Array, palette: Float32Array, features: import("./hints.js").Features}} Look Of the network.
  *
  * @typedef {object} Prediction
+ * @property {boolean} [unlike] A reference was given of which nothing was taken.
  * @property {import("./guide.js").Coefficients} coefficients
  * @property {Float32Array} chroma
  * @property {import("./hints.js").Palette} palette
@@ -99,7 +100,8 @@ async function predictAnew(opened, asked) {
   const painted = asked.keep_tints && photo.kind === "tinted" ? tints(photo.own, size).map(({x, y, rgb}) => ({x, y, colour: hexOf(rgb)})) : [];
   const others = asked.variant ? await variantHints(opened, asked) : [];
   const borrowed = asked.reference ? await borrow(opened, asked.reference, asked.strength) : [];
-  return paint(opened, borrowed, patches([...painted, ...others, ...asked.hints], size, small));
+  const prediction = await paint(opened, borrowed, patches([...painted, ...others, ...asked.hints], size, small));
+  return {...prediction, unlike: Boolean(asked.reference) && !borrowed.length};
 }
 
 /**
@@ -249,9 +251,10 @@ const stays = ({photo}, asked) => photo.kind === "colour" && !asked.recolour;
 /** @type {Record<string, (asked: Asked) => Promise<object>>} The answerer's seven calls, with blobs in place of addresses. */
 const calls = {
   async colour(asked) {
-    const opened = await openAsked(asked), {photo} = opened;
-    const blob = stays(opened, asked) ? photo.file : await show(opened, (await predict(opened, asked)).coefficients, asked, VIEW);
-    return {blob, width: photo.width, height: photo.height, several: photo.several, deep: photo.deep, kind: photo.kind, corrects: (await facts).hints};
+    const opened = await openAsked(asked), {photo} = opened, prediction = stays(opened, asked) ? null : await predict(opened, asked);
+    const blob = prediction ? await show(opened, prediction.coefficients, asked, VIEW) : photo.file;
+    const said = prediction?.unlike ? [...photo.said, "unlike"] : photo.said;
+    return {blob, width: photo.width, height: photo.height, said, kind: photo.kind, corrects: (await facts).hints};
   },
   async look(asked) { return {blob: await show(await openAsked(asked), null, asked, VIEW)}; },
   async vary(asked) {

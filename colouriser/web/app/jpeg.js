@@ -41,6 +41,21 @@ export function segments(bytes) {
   return found;
 }
 
+/**
+ * Whether anything but padding stands behind a JPEG's end.
+ * @param {Uint8Array} bytes
+ */
+export function behind(bytes) {
+  let place = 2;
+  while (place >= 0 && place + 4 <= bytes.length) {
+    const marker = bytes[place + 1];
+    if (marker === EOI) return bytes.subarray(place + 2).some((byte) => ![0, 10, 13, 26, 32, 255].includes(byte));
+    const plain = marker === 0 || marker === 0xff || (marker >= 0xd0 && marker < 0xd8); // of a scan
+    place = bytes.indexOf(0xff, place + (plain ? 1 : 2 + (bytes[place + 2] << 8 | bytes[place + 3])));
+  }
+  return false;
+}
+
 /** Bits of a scan, whose 0xff is followed by 0. */
 class Bits {
   buffer = 0;

@@ -1,7 +1,7 @@
 // What a file says of its photograph stays with it, byte by byte: EXIF, XMP, IPTC, comments, texts and resolution
 // (photo/metadata.py does the same, and knows more formats). Coordinates go unless asked for, and what is no longer true;
 // a note is added that an algorithm made the colour.
-import {APP, COMMENT, segments} from "./jpeg.js";
+import {APP, COMMENT, behind, segments} from "./jpeg.js";
 import {chunk} from "./png.js";
 
 /**
@@ -13,6 +13,8 @@ import {chunk} from "./png.js";
  */
 
 const EXIF = "Exif\0\0", XMP = "http://ns.adobe.com/xap/1.0/\0", PHOTOSHOP = "Photoshop 3.0\0", PNG_XMP = "XML:com.adobe.xmp\0";
+/** How a picture is stored, thumbnails, profiles that were applied, manifests of C2PA. */
+const NEEDLESS = ["JFIF\0", "JFXX\0", "ICC_PROFILE\0", "MPF\0", "FPXR\0", "Adobe", "JP", "urn:iso"];
 const ORIENTATION = 0x112, GPS = 0x8825, THUMBNAIL = 0x201, THUMBNAIL_SIZE = 0x202;
 const SIZES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8]; // bytes of a value, by its kind
 const MOST_SEGMENT = 65_500, MOST_XMP = 1_000_000;
@@ -55,6 +57,21 @@ function readJpeg(bytes, found) {
     else if (marker === COMMENT || (marker === APP && starts(content, "JFIF")) || (marker === APP + 13 && starts(content, PHOTOSHOP)))
       found.segments.push({marker, content});
   }
+}
+
+/**
+ * Whether a JPEG holds anything that no result will: what a maker or program says, XMP of more than a segment, or another
+ * picture, a film or captions behind its end.
+ * @param {Uint8Array} bytes
+ */
+export function leaves(bytes) {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return false;
+  const found = segments(bytes).filter(({marker}) => marker >= APP && marker < APP + 16), once = new Set();
+  return behind(bytes) || found.some(({content}) => {
+    const kept = [EXIF, XMP].find((start) => starts(content, start));
+    if (kept && !once.has(kept)) { once.add(kept); return false; }
+    return ![PHOTOSHOP, ...NEEDLESS].some((start) => starts(content, start)) && content.some(Boolean);
+  });
 }
 
 /**
@@ -115,8 +132,15 @@ export function toChunks(metadata, position) {
   const exif = editExif(metadata.exif, position, 1), xmp = new TextEncoder().encode(editXmp(metadata.xmp, position, 1));
   const comments = metadata.segments.filter(({marker}) => marker === COMMENT).map(({content}) => joined("Comment\0\0\0\0\0", utf8(content)));
   const kept = metadata.chunks.filter(({content}) => position || !/^(exif:)?GPS/i.test(latin(content.subarray(0, 8))));
-  return [...(exif ? [chunk("eXIf", exif)] : []), chunk("iTXt", joined(PNG_XMP + "\0\0\0\0", xmp)),
+  return [...(exif ? [chunk("eXIf", exif)] : []), chunk("iTXt", joined(PNG_XMP + "\0\0\0\0", xmp)), ...iptc(metadata),
     ...kept.map(({name, content}) => chunk(name, content)), ...comments.map((content) => chunk("iTXt", content)), ...resolution(metadata)];
+}
+
+/** @param {Metadata} metadata Photoshop's block of a JPEG, in which IPTC is, as ImageMagick writes it into a PNG. */
+function iptc({segments: list}) {
+  const block = list.filter(({marker}) => marker === APP + 13).map(({content}) => latin(content.subarray(PHOTOSHOP.length))).join("");
+  const lines = [...block].map((letter) => letter.charCodeAt(0).toString(16).padStart(2, "0")).join("").match(/.{1,72}/g);
+  return lines ? [chunk("tEXt", bytesOf(`Raw profile type iptc\0\niptc\n${String(block.length).padStart(8)}\n${lines.join("\n")}\n`))] : [];
 }
 
 /** @param {Metadata} metadata The resolution of a JPEG, as a PNG says it. */

@@ -2,6 +2,7 @@
 // in bands, so that no canvas is as large as the photograph.
 import {Failure} from "../../viewer/session.js";
 import {toLuma} from "./luma.js";
+import {leaves} from "./metadata.js";
 import {kindOf, percentile} from "./own.js";
 
 /**
@@ -17,8 +18,7 @@ import {kindOf, percentile} from "./own.js";
  * @property {Uint8Array | null} alpha Where it is translucent; null if it is not.
  * @property {Colours} kind
  * @property {Picture} own A small picture of its colours.
- * @property {boolean} several The file has more frames.
- * @property {boolean} deep It has 16 bits, of which the browser gives 8.
+ * @property {string[]} said What is odd about the file: keys of the texts.
  */
 
 const MOST_PIXELS = 50_000_000, MOST_SIDE = 30_000; // browsers refuse canvases, or die, beyond
@@ -50,7 +50,7 @@ export async function read(file, name, invert) {
       turn(data);
       kind = "grey";
     }
-    return {file, name, width, height, data, alpha, kind, own, ...await facts(file)};
+    return {file, name, width, height, data, alpha, kind, own, said: await oddities(file)};
   } catch (error) {
     throw error instanceof RangeError ? new Failure("web_memory") : error;
   } finally {
@@ -69,16 +69,24 @@ async function decode(file, name) {
   }
 }
 
-/** @param {Blob} file What its pixels do not say. */
-async function facts(file) {
-  const start = new Uint8Array(await file.slice(0, 32).arrayBuffer()), deep = isPng(start) && start[24] === 16;
+/** @param {Blob} file What its pixels do not say: keys of the texts. */
+async function oddities(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer()), said = [];
+  if (await hasFrames(file)) said.push("several");
+  if (isPng(bytes) && bytes[24] === 16) said.push("deep");
+  if (leaves(bytes)) said.push("left");
+  return said;
+}
+
+/** @param {Blob} file Whether it has more than one. */
+async function hasFrames(file) {
   const {ImageDecoder} = /** @type {any} */ (globalThis); // Firefox and Chromium have it
-  if (!ImageDecoder || !/^image\/(gif|webp|png|avif)$/.test(file.type)) return {deep, several: false};
+  if (!ImageDecoder || !/^image\/(gif|webp|png|avif)$/.test(file.type)) return false;
   const decoder = new ImageDecoder({data: file.stream(), type: file.type});
   try {
     await decoder.tracks.ready;
-    return {deep, several: decoder.tracks.selectedTrack?.frameCount > 1};
-  } catch { return {deep, several: false}; } finally { decoder.close(); }
+    return decoder.tracks.selectedTrack?.frameCount > 1;
+  } catch { return false; } finally { decoder.close(); }
 }
 
 /** @param {Uint8Array} start */
