@@ -21,6 +21,7 @@ from colouriser import Colouriser, Generator, colour
 from colouriser.hub import BUNDLED, WEIGHTS, load, resolve
 from train.__main__ import STEPS, main
 from train.data.degrade import degrade
+from train.data.loader import Loader
 from train.data.prepare import split_by_hash
 from train.data.prints import to_tensor
 from train.errors import TrainingError
@@ -31,8 +32,8 @@ from train.recipes import RECIPES
 from train.run import Run
 from train.stages.critic import CriticLoss, new_critic, new_eyes, train_critic
 from train.stages.eyes import NETWORK, Eyes, perceptual_distance, recognition_distance
-from train.stages.gan import between, train_gan
-from train.stages.generator import painter, recipe_of_start, take_over, train_generator
+from train.stages.gan import train_gan
+from train.stages.generator import between, painter, recipe_of_start, take_over, train_generator
 from train.stages.loop import paint
 
 from ..conftest import ROOT, train
@@ -284,6 +285,27 @@ def test_a_run_that_goes_on_is_compared_with_its_start(run: Path, tmp_path: Path
     table = evaluate(recipe, Run(tmp_path)).with_suffix(".json")
     for result in json.loads(table.read_text()).values():
         assert list(result["rows"]) == ["grey", "start", "gan", "truth"]
+
+
+def test_own_labels_of_a_start_that_is_kept(run: Path, tmp_path: Path) -> None:
+    """With steps of a size, and all of the start in what is left, nothing is different."""
+    for name in PREPARED:
+        (tmp_path / name).symlink_to(run / name)
+    recipe = dataclasses.replace(
+        RECIPES["smoke"], own_labels=True, palette_weight=0.0, gan_epochs=0, start_share=1.0
+    )
+    train_generator(recipe, Run(tmp_path), start=str(run / "gan"))
+    own, theirs = (load_file(folder / WEIGHTS) for folder in (tmp_path / "generator", run / "gan"))
+    assert all(torch.equal(own[name], theirs[name]) for name in theirs)
+
+
+def test_crops_that_are_one_even_tone(run: Path) -> None:
+    recipe = dataclasses.replace(RECIPES["smoke"], degraded=0.0, printed=0.0, even=0.5)
+    loader = Loader(recipe, Run(run).photographs, "train", 4, torch.device("cpu"))
+    truths = torch.cat([batch[-1] for batch in loader])
+    even = truths.flatten(1).std(1) < 1e-4
+    assert 0.2 < even.float().mean() < 0.8
+    assert (truths[even].amax(1) - truths[even].amin(1)).max() < 1e-4  # without colour
 
 
 def test_a_share_of_the_start_is_kept(run: Path, tmp_path: Path) -> None:

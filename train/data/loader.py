@@ -41,9 +41,9 @@ class Loader:
     """Batches of (luma N×1×S×S, hints N×3×S×S, truth N×3×S×S) for fastai's Learner.
 
     Of the training split: random crops, flipped half of the time; some degraded, some set into a
-    print, some with hints. Of another: each photograph's central square, as it is. The truth is RGB
-    of that luma in true colours, so that neither a loss nor the critic sees any other difference
-    than colour. Without hints in the recipe's model, batches are (luma, truth).
+    print or one even tone, some with hints. Of another: each photograph's central square, as it is.
+    The truth is RGB of that luma in true colours, so that neither a loss nor the critic sees any
+    other difference than colour. Without hints in the recipe's model, batches are (luma, truth).
 
     `relabel` gives crops, RGB N×3×S×S in [0, 1], other colours, which are the truth from then on.
 
@@ -142,8 +142,11 @@ class Loader:
                 rgb = self.relabel(rgb)
             originals = rgb.clone()
             for index in range(len(rgb)):
-                if draw.random() < recipe.printed:
+                chance = draw.random()
+                if chance < recipe.printed:
                     rgb[index] = compose(originals, index, draw)
+                elif chance < recipe.printed + recipe.even:
+                    rgb[index] = draw.random()
         luma, chroma = colour.split(rgb)
         if self.training:
             degraded = torch.rand(len(rgb), device=self.device) < recipe.degraded

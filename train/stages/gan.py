@@ -5,7 +5,6 @@ look once at the output and once at the truth, and both networks learn from what
 recipe's `critic_threshold` they take turns instead, as in fastai's examples.
 """
 
-import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from fastai.torch_core import default_device, set_seed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colouriser import Generator, colour
+from colouriser import colour
 from colouriser.generator import Painting, has_bfloat16
 from colouriser.hub import load, resolve, store
 
@@ -28,7 +27,7 @@ from ..run import Run
 from .checkpoint import load_network
 from .critic import Critic, CriticLoss, new_critic, new_eyes
 from .eyes import Eyes, Look, perceptual_distance, recognition_distance
-from .generator import painting_loss
+from .generator import between, painting_loss
 from .loop import (
     Averaged,
     EpochRecord,
@@ -258,16 +257,6 @@ def train_gan(
     if recipe.start_share:
         start = load(resolve(run.stage("generator")))
         store(between(learner.model.average, start, recipe.start_share), run.stage("gan"))
-
-
-def between(network: Generator, start: Generator, share: float) -> Generator:
-    """A generator whose weights lie between two of one architecture, which is often better on
-    photographs of other sources than either (WiSE-FT; Wortsman et al. 2022, arXiv:2109.01903)."""
-    mixed, theirs = copy.deepcopy(network).cpu(), start.state_dict()
-    for name, value in mixed.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(theirs[name], share)  # the network's own memory
-    return mixed
 
 
 def trained_critic(recipe: Recipe, run: Run, eyes: Eyes | None) -> Critic:

@@ -9,6 +9,7 @@ Leaves RUN/generator with the best epoch's `model.safetensors` and `config.json`
 its coloured versions of training and validation photographs, for the critic.
 """
 
+import copy
 import logging
 import shutil
 from collections.abc import Callable
@@ -128,6 +129,10 @@ def train_generator(
             recipe.generator_epochs, cbs=ParamScheduler({"lr": schedule}), start_epoch=first
         ),
     )
+    if recipe.own_labels and start and recipe.start_share:
+        store(
+            between(model.average, load(resolve(start)), recipe.start_share), run.stage("generator")
+        )
     if recipe.gan_epochs:
         save_fakes(recipe, run)
 
@@ -214,6 +219,16 @@ def take_over(generator: Generator, old: Generator, name: str) -> None:
         widened[:, :1] = state[first][:, :1]
         state[first] = widened
     generator.load_state_dict(own | state)
+
+
+def between(network: Generator, start: Generator, share: float) -> Generator:
+    """A generator whose weights lie between two of one architecture, which is often better on
+    photographs of other sources than either (WiSE-FT; Wortsman et al. 2022, arXiv:2109.01903)."""
+    mixed, theirs = copy.deepcopy(network).cpu(), start.state_dict()
+    for name, value in mixed.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(theirs[name], share)  # the network's own memory
+    return mixed
 
 
 def save_fakes(recipe: Recipe, run: Run) -> None:
