@@ -110,6 +110,13 @@ def test_it_colours(colouriser: Colouriser, cat: Image.Image) -> None:
     assert chroma[1][..., 1].mean() > 0 > chroma[1][..., 0].mean()  # toward red, away from blue
 
 
+@pytest.mark.parametrize("tone", [0, 64, 128, 200, 255])
+def test_an_even_tone_stays_about_grey(tone: int, colouriser: Colouriser) -> None:
+    coloured = colouriser.colourise(Image.new("L", (160, 120), tone)).convert("YCbCr")
+    chroma = np.asarray(coloured, float)[..., 1:] - 128
+    assert np.hypot(*chroma.transpose(2, 0, 1)).mean() < (1 if tone in (0, 255) else 10)
+
+
 def test_two_threads_give_what_each_alone_gives(
     colouriser: Colouriser, cat: Image.Image, astronaut: Image.Image
 ) -> None:
