@@ -12,7 +12,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TORCH ?= default
-BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder  # in the order of tests/conftest.py
+BOTH_CORES := -n 2 --dist loadfile --no-loadscope-reorder --durations 30  # see tests/conftest.py
 FAILED := --last-failed --last-failed-no-failures none  # alone, since two at once may take too long
 CPU := https://download.pytorch.org/whl/cpu
 

@@ -1,9 +1,10 @@
 """Colours of a scene that hold still.
 
-The frame in the middle is coloured by the network, and its colours are carried to all others along
-motion, forwards and backwards. What enters later is coloured by the network, too, with the carried
-colours as hints. If a person gave key frames their colours are carried instead, and what enters
-takes those of the places that are near it and of its luma. Then all is averaged along motion.
+The frame in the middle is coloured by the network, on average with what it says of some others, and
+these colours are carried to all frames along motion, forwards and backwards. What enters later is
+coloured by the network, too, with the carried colours as hints. If a person gave key frames their
+colours are carried instead, and what enters takes those of the places that are near it and of its
+luma. Then all is averaged along motion.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +18,12 @@ from .. import colour, guide
 from ..hints import Hint
 from ..options import DETAIL
 from ..pipeline import Colouriser, working_copy
-from .carry import carry, find_steps, smooth
+from .carry import Steps, carry, find_steps, smooth
 from .planes import Layout
 
 AREA = 160**2  # pixels in which colours are carried: chroma of a film of 240 lines
 SEEN = 2  # the network sees frames twice as wide and high
+LOOKS = 5  # frames of a scene on which the one in the middle agrees; an odd number
 EVERY = 12  # frames between those for which the network is asked: half a second of most films
 KEY_KEPT = 0.99  # of the weight of a key frame's colours, one frame on
 GUESSED = 0.1  # weight of what the network says of other frames
@@ -91,7 +93,7 @@ class SceneColouriser:
         keys |= {own[frame]: chroma for frame, chroma in (given or {}).items()}
         predicted = dict[int, np.ndarray]()
         if not keys:
-            predicted[count // 2] = keys[count // 2] = self.predict(lumas[unique[count // 2]])
+            predicted[count // 2], keys[count // 2] = self._agreed(lumas, unique, small, steps)
         sources = {frame: weighted(chroma, 1) for frame, chroma in keys.items()}
         carried = carry(small, steps, sources, KEY_KEPT, straight=True)
         for frame in set(range(EVERY // 2, count, EVERY)) - set(keys):
@@ -109,6 +111,22 @@ class SceneColouriser:
         if not given and before is None:
             found = _as_bold(found, predicted)
         return [found[number].astype(np.float16) for number in own]
+
+    def _agreed(
+        self,
+        lumas: Sequence[np.ndarray],
+        unique: Sequence[int],
+        small: list[np.ndarray],
+        steps: Steps,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Chroma of the frame in the middle: as the network says it alone, and on average with what
+        it says of others. Now and then it takes a thing for another one."""
+        count = len(unique)
+        looks = {(2 * part + 1) * count // (2 * LOOKS) for part in range(LOOKS)}
+        predicted = {frame: self.predict(lumas[unique[frame]]) for frame in looks}
+        sources = {frame: weighted(chroma, 1) for frame, chroma in predicted.items()}
+        agreed = carry(small, steps, sources, KEY_KEPT, straight=False)[count // 2]
+        return predicted[count // 2], agreed[..., :2] / agreed[..., 2:]
 
     def _hints(self, luma: np.ndarray, known: np.ndarray) -> list[Hint]:
         """Hints at places whose colours were carried there surely.
