@@ -24,7 +24,7 @@ from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import PhotoError, reason
-from . import jpeg2000, png, tiff
+from . import bmp, jpeg2000, png, tiff
 from .deep import deep_samples, is_deep_avif, rare_jpeg
 from .depth import BAND, TOP, Numbers, grey_table, to_deep_luma, to_rgb
 from .jpeg import (
@@ -203,7 +203,7 @@ def _picture(file: BinaryIO, name: str) -> Image.Image:
         data = _all(file) if image.format in WHOLE else b""
         if image.format in JPEGS:
             check_scans(data)
-        _find_profile(image, data)
+        _find_profile(image, data, file)
         found = deep_samples(image, data)
         if found and found[1].transfer:  # what Pillow makes of it is flat
             turned = orientation(of_image(image, data, name))
@@ -287,7 +287,7 @@ def _read(file: BinaryIO, name: str) -> Photo:
         data = _all(file) if image.format in WHOLE else b""
         if image.format in JPEGS:
             check_scans(data)
-        _find_profile(image, data)
+        _find_profile(image, data, file)
         _say_damaged_profile(image, data, name)
         clear = image.info.get("transparency")
         if image.format == "PNG" and image.mode == "L" and isinstance(clear, int):
@@ -383,10 +383,12 @@ def _with_its_end(file: BinaryIO) -> BinaryIO:
     return io.BytesIO(data + END if decoded(data + END, mode)[0] else data)
 
 
-def _find_profile(image: Image.Image, data: bytes) -> None:
-    """Note the profile of a JPEG 2000, for which Pillow does not look."""
+def _find_profile(image: Image.Image, data: bytes, file: BinaryIO) -> None:
+    """Note the profile of a JPEG 2000 or a BMP, for which Pillow does not look."""
     if image.format == "JPEG2000" and (profile := jpeg2000.profile(data)):
         image.info["icc_profile"] = profile
+    if image.format == "BMP" and (found := bmp.profile(file)) is not None:
+        image.info["icc_profile"] = found
 
 
 def _say_damaged_profile(image: Image.Image, data: bytes, name: str) -> None:

@@ -215,6 +215,15 @@ def test_a_dark_scan_is_kept_and_said(tmp_path: Path, caplog: pytest.LogCaptureF
     assert "dark.png: uses numbers up to 16383 of 65535" in caplog.text
 
 
+def light_profile() -> bytes:
+    """An ICC profile of sRGB's colours in linear light."""
+    light = bytearray(imagecodecs.cms_profile("srgb"))
+    start = light.index(b"para") + 12
+    light[start : start + 4] = (65536).to_bytes(4, "big")
+    light[start - 4 : start] = b"\0\0\0\0"  # a power alone
+    return bytes(light)
+
+
 @pytest.mark.parametrize("kind", ["L", "LA", "1", "P", "RGB"])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_a_profile_is_applied_to_every_mode(kind: str, suffix: str, tmp_path: Path) -> None:
@@ -222,11 +231,7 @@ def test_a_profile_is_applied_to_every_mode(kind: str, suffix: str, tmp_path: Pa
     image = grey.convert(kind)
     profile, right = grey_profile(1.0), np.rint(srgb(ramp()) * 255)
     if kind in ("P", "RGB"):  # colours have another
-        light = bytearray(imagecodecs.cms_profile("srgb"))
-        start = light.index(b"para") + 12
-        light[start : start + 4] = (65536).to_bytes(4, "big")
-        light[start - 4 : start] = b"\0\0\0\0"  # a power alone
-        profile = bytes(light)
+        profile = light_profile()
     image.save(tmp_path / f"light{suffix}", icc_profile=profile)
     stored = np.asarray(image.convert("L")) / 255
     right = np.rint(srgb(stored) * 255)
@@ -234,6 +239,20 @@ def test_a_profile_is_applied_to_every_mode(kind: str, suffix: str, tmp_path: Pa
     out = coloured(tmp_path / f"light{suffix}", tmp_path / f"out{suffix}")
     with Image.open(out) as written:
         assert written.info["icc_profile"][16:20] == b"RGB "  # which describes its own numbers
+
+
+def test_a_profile_is_applied_to_a_bmp(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In its header of version 5, which Pillow does not write."""
+    Image.fromarray(whole(255, "u1")).convert("RGB").save(tmp_path / "plain.bmp")
+    data, profile = (tmp_path / "plain.bmp").read_bytes(), light_profile()
+    pixels, stored = data[54:], read_luma(tmp_path / "plain.bmp")
+    start = data[:10] + struct.pack("<2I", 14 + 124, 124) + data[18:54] + bytes(16)
+    start += b"DEBM" + bytes(48)  # a profile in the file, where version 4 has a gamma
+    for size, right in ((len(profile), np.rint(srgb(stored / 255) * 255)), (2**32 - 1, stored)):
+        end = struct.pack("<4I", 4, 124 + len(pixels), size, 0)
+        (tmp_path / "light.bmp").write_bytes(start + end + pixels + profile)
+        assert_ramp(tmp_path / "light.bmp", right, 2)
+    assert ["its colour profile is damaged" in m for m in caplog.messages] == [True]
 
 
 def test_a_profile_is_applied_to_deep_numbers(tmp_path: Path) -> None:
