@@ -279,7 +279,8 @@ def _read(file: BinaryIO, name: str) -> Photo:
         if head.startswith(JPEG_START) and (rare := rare_jpeg(data)):
             about = Photo(NONE, ".png", None, of_jpeg(data, name))
             return _of_samples(*rare, name, about, orientation(about.metadata))
-        if head.startswith(KNOWN_STARTS):
+        # Also behind what a program put in front of it: a newline, or what a server said.
+        if head.startswith(KNOWN_STARTS) or JPEG_START in head or png.START in head:
             raise _damaged_or_rare() from error
         raise
     with opened as image:

@@ -382,7 +382,12 @@ OTHERS = {
     "an archive": (b"PK\3\4" + bytes(30),),
     "a JPEG XR": (b"II\xbc\1",),
     "an empty file": (b"",),
-    "damaged, or of a rare kind": (b"\xff\xd8\xff\xd9", b"II*\0\x08\0\0\0"),
+    "damaged, or of a rare kind": (
+        b"\xff\xd8\xff\xd9",
+        b"II*\0\x08\0\0\0",
+        b"\n\xff\xd8\xff\xe0",
+        b"HTTP/1.1 200 OK\r\n\r\n" + png.START,
+    ),
 }
 
 
