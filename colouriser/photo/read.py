@@ -65,6 +65,7 @@ JPEGS = ("JPEG", "MPO")
 WHOLE = (*JPEGS, "PNG", "GIF", "JPEG2000", "PPM", "HEIF", "AVIF")  # read as a whole
 JPEG_START = b"\xff\xd8\xff"
 KNOWN_STARTS = (JPEG_START, png.START, b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"GIF8", b"BM")
+BEHIND_TEXT = re.compile(rb"[\t-\r -~]+(\xff\xd8\xff|\x89PNG)")  # a newline, or what a server said
 REDUCED = 1024  # longest side in samples from which the small picture of colours is made
 SCAN = b"\xff\xda"
 NONE = Image.new("L", (1, 1))  # stands where pixels come later
@@ -279,8 +280,7 @@ def _read(file: BinaryIO, name: str) -> Photo:
         if head.startswith(JPEG_START) and (rare := rare_jpeg(data)):
             about = Photo(NONE, ".png", None, of_jpeg(data, name))
             return _of_samples(*rare, name, about, orientation(about.metadata))
-        # Also behind what a program put in front of it: a newline, or what a server said.
-        if head.startswith(KNOWN_STARTS) or JPEG_START in head or png.START in head:
+        if head.startswith(KNOWN_STARTS) or BEHIND_TEXT.match(head):
             raise _damaged_or_rare() from error
         raise
     with opened as image:
