@@ -14,5 +14,8 @@ os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # 15 would starve its workers
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="page-")
+# Two processes that look for a free port in one range may take the same.
+PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+os.environ["GRADIO_SERVER_PORT"] = str(7860 + 100 * PROCESS)
 for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "COLOURISER_MODEL"):
     os.environ.pop(name, None)
