@@ -34,7 +34,8 @@ MAX_STEM_BYTES = 180  # of a result's name without its suffix, in file systems t
 MAX_NAME_BYTES = 255  # of a name in most file systems
 MAX_FOLDERS = 16  # around a photograph in an archive, of those that come back
 MAX_HEADS = 10_000  # files of an archive whose endings say nothing, and whose first bytes are read
-ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
+FIRST_OF_SEVERAL = b"PK\7\x08"  # begins the first part of a zip archive that was split
+ZIP_STARTS = (b"PK\3\4", b"PK\5\6", FIRST_OF_SEVERAL)
 UTF_8_FLAG = 0x800  # of names in zip archives
 UNICODE_NAME, UNIX_TIME, WINDOWS_TIME = 0x7075, 0x5455, 0x000A  # kinds of what may stand beside one
 FROM_1601 = 11_644_473_600  # seconds to 1970, when Unix's time begins
@@ -193,13 +194,17 @@ def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
     """The photographs in a zip archive, and what was passed over in it.
 
     Raises:
-        PhotoError: it is damaged.
+        PhotoError: it is damaged, or a part of one.
     """
     members, passed, used = dict[str, zipfile.ZipInfo](), PassedOver(), dict[str, int]()
     looked_into = count()
     try:
+        if _head(file).startswith(FIRST_OF_SEVERAL):
+            raise _split()
         with zipfile.ZipFile(file) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
+            if any(info.volume for info in infos):
+                raise _split()
             for info, name in zip(infos, _member_names(infos), strict=True):
                 if name := _inside(name):
                     members[unused_name(name, used)] = info
@@ -216,6 +221,8 @@ def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
                     return None
 
             found = sort_out(members, head, passed)
+    except PhotoError as error:
+        raise error.of(file.name) from None
     except Exception as error:  # zipfile raises anything on damaged files
         raise PhotoError(
             "damaged_archive", "damaged or incomplete archive; zip or download it again"
@@ -225,6 +232,13 @@ def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
         replace(entry[name], sidecars=tuple(entry[note] for note in notes))
         for name, notes in found.items()
     ], passed
+
+
+def _split() -> PhotoError:
+    return PhotoError(
+        "split_archive",
+        "a part of a split archive; join its parts first (zip -s 0 PART --out WHOLE)",
+    )
 
 
 def _member_names(infos: list[zipfile.ZipInfo]) -> list[str]:

@@ -72,6 +72,19 @@ def test_damaged_archives_and_entries(scan: Path, cat: Image.Image, tmp_path: Pa
         photo.read(file, entry.name)
 
 
+@pytest.mark.parametrize("part", ["first", "last"])
+def test_a_part_of_a_split_archive(part: str, scan: Path, tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "album.zip", ["one.jpg"], scan)
+    data = bytearray(archive.read_bytes())
+    if part == "first":
+        data[:0] = b"PK\7\x08"
+    else:  # the part in which a photograph begins, in the directory at the end
+        struct.pack_into("<H", data, data.rfind(b"PK\1\2") + 34, 1)
+    archive.write_bytes(data)
+    with pytest.raises(PhotoError, match=r"album\.zip: a part of a split archive; join its parts"):
+        sources.photographs([archive])
+
+
 @pytest.mark.parametrize("kind", ["unix", "windows"])
 def test_times_in_an_archive_are_those_of_the_world(kind: str, scan: Path, tmp_path: Path) -> None:
     seconds = -1_000_000_001  # of 1938: no DOS time
