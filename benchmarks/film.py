@@ -18,18 +18,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 from PIL import Image
 
-from colouriser import Colouriser
+from colouriser import Colouriser, hub
 from colouriser.film.cuts import SIZE, find_cuts
 from colouriser.film.planes import luma_plane, small_luma, true_chroma
 from colouriser.film.read import Film
-from colouriser.film.run import Look, colour_film, colour_frame
+from colouriser.film.run import (
+    Look,
+    colour_film,
+    colour_frame,
+    colour_parts,
+    look_through,
+    render,
+    split,
+)
 from colouriser.film.scene import SceneColouriser, seen_size
+from colouriser.film.write import Encoding, encode
+from colouriser.pipeline import Prediction
 
 DISTANCES = (1, 2, 4)  # frames between those whose histograms are compared
 CB = np.array([-0.168736, -0.331264, 0.5])  # of R, G and B, Rec. 601
@@ -170,10 +181,13 @@ def join_clips(
 
 
 def report_speed(clips: Sequence[Path], count: int = 60) -> None:
-    """Frames a second from end to end, of joined clips made larger, beside single frames."""
-    colouriser = Colouriser.load()
-    print("| lines | frames a second | single frames a second |")
-    print("|---|---|---|")
+    """Frames a second from end to end, of joined clips made larger, beside single frames; and what
+    each step takes by itself, its decoding included. Colours of a scene are found while the one
+    before it is rendered and encoded, so the whole takes less than the sum."""
+    colouriser = Timed(hub.load(hub.resolve(None)))
+    print("| lines | frames a second | single frames a second | ms a frame: find scenes |", end="")
+    print(" colours | of it network | render | encode |")
+    print("|---|---|---|---|---|---|---|---|")
     pictures = [picture for clip in clips[:4] for picture in frames(clip)[:count]]
     for lines in LINES:
         size = (lines * 4 // 3, lines)
@@ -195,8 +209,40 @@ def report_speed(clips: Sequence[Path], count: int = 60) -> None:
             begun = time.perf_counter()
             for luma in some:
                 colouriser.colourise(luma)
-            single = (time.perf_counter() - begun) / 10
-        print(f"| {lines} | {len(pictures) / whole:.1f} | {1 / single:.1f} |", flush=True)
+            single = (time.perf_counter() - begun) / len(some)
+            seconds = step_seconds(Film.open(source), colouriser, Path(folder) / "out.mkv")
+        steps = " | ".join(f"{1000 * second / len(pictures):.1f}" for second in seconds)
+        print(f"| {lines} | {len(pictures) / whole:.1f} | {1 / single:.1f} | {steps} |", flush=True)
+
+
+class Timed(Colouriser):
+    """Counts the seconds of the network's looks."""
+
+    seconds = 0.0
+
+    def predict_copy(self, *arguments: Any, **options: Any) -> Prediction:
+        begun = time.perf_counter()
+        prediction = super().predict_copy(*arguments, **options)
+        self.seconds += time.perf_counter() - begun
+        return prediction
+
+
+def step_seconds(film: Film, colouriser: Timed, target: Path) -> Iterator[float]:
+    """Seconds in which scenes are found; colours, and what the network takes of it; in which frames
+    are rendered; and encoded."""
+    look, begun = Look(), time.perf_counter()
+    times, scenes = look_through(film, lambda *_: None)
+    yield time.perf_counter() - begun
+    colouriser.seconds, begun = 0.0, time.perf_counter()
+    parts = list(colour_parts(film, split(scenes, len(times)), colouriser, look))
+    yield time.perf_counter() - begun
+    yield colouriser.seconds
+    begun, decoded = time.perf_counter(), film.frames()
+    pictures = [picture for part in parts for _, picture in render(decoded, part, film, look)]
+    yield time.perf_counter() - begun
+    begun = time.perf_counter()
+    encode(target, film, pictures, Encoding())
+    yield time.perf_counter() - begun
 
 
 def film(clip: Path, colouriser: Colouriser, first_true: bool = False) -> Frames:
