@@ -158,7 +158,8 @@ def test_what_is_written_about_a_photograph_stays(
     path = tmp_path / "photo.jpg"
     cat.save(path, exif=exif, xmp=packet.encode(), comment="Großmutter", dpi=(300, 300))
     iptc = b"\x1c\2\x78\0\5Pragu"
-    resource = b"Photoshop 3.0\x008BIM\4\4\0\0\0\0\0\x0a" + iptc
+    thumbnail = b"8BIM\4\x0c\0\0\0\0\0\5small\0"
+    resource = b"Photoshop 3.0\0" + thumbnail + b"8BIM\4\4\0\0\0\0\0\x0a" + iptc
     segment = b"\xff\xed" + (len(resource) + 2).to_bytes(2, "big") + resource
     path.write_bytes(path.read_bytes()[:2] + segment + path.read_bytes()[2:])
     for kept in (False, True):
@@ -177,6 +178,8 @@ def test_what_is_written_about_a_photograph_stays(
             assert ("GPSLatitude" in text) == kept
             assert "Großmutter".encode() in data
             assert written.iptc == iptc
+            assert b"small" not in data
+            assert b"small".hex().encode() not in data.replace(b"\n", b"")
             assert [round(side) for side in result.info["dpi"]] == [300, 300]
 
 

@@ -15,6 +15,8 @@ import {chunk} from "./png.js";
 const EXIF = "Exif\0\0", XMP = "http://ns.adobe.com/xap/1.0/\0", PHOTOSHOP = "Photoshop 3.0\0", PNG_XMP = "XML:com.adobe.xmp\0";
 /** How a picture is stored, thumbnails, profiles that were applied, manifests of C2PA. */
 const NEEDLESS = ["JFIF\0", "JFXX\0", "ICC_PROFILE\0", "MPF\0", "FPXR\0", "Adobe", "JP", "urn:iso"];
+/** Photoshop's thumbnails, profile, EXIF and XMP, which a result has anew. */
+const UNTRUE_RESOURCES = [0x409, 0x40c, 0x40f, 0x422, 0x423, 0x424];
 const ORIENTATION = 0x112, GPS = 0x8825, THUMBNAIL = 0x201, THUMBNAIL_SIZE = 0x202;
 const SIZES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8]; // bytes of a value, by its kind
 const MOST_SEGMENT = 65_500, MOST_XMP = 1_000_000;
@@ -51,12 +53,38 @@ export function readMetadata(bytes) {
  * @param {Metadata} found
  */
 function readJpeg(bytes, found) {
+  /** @type {Uint8Array[]} */ const photoshop = [];
   for (const {marker, content} of segments(bytes)) {
     if (marker === APP + 1 && starts(content, EXIF)) found.exif ??= content.slice(EXIF.length);
     else if (marker === APP + 1 && starts(content, XMP)) found.xmp ||= text(content.subarray(XMP.length));
-    else if (marker === COMMENT || (marker === APP && starts(content, "JFIF")) || (marker === APP + 13 && starts(content, PHOTOSHOP)))
-      found.segments.push({marker, content});
+    else if (marker === APP + 13 && starts(content, PHOTOSHOP)) photoshop.push(content.subarray(PHOTOSHOP.length));
+    else if (marker === COMMENT || (marker === APP && starts(content, "JFIF"))) found.segments.push({marker, content});
   }
+  const block = trueResources(concatenated(photoshop));
+  for (let place = 0; place < block.length; place += MOST_SEGMENT)
+    found.segments.push({marker: APP + 13, content: joined(PHOTOSHOP, block.subarray(place, place + MOST_SEGMENT))});
+}
+
+/** @param {Uint8Array} block Photoshop's, of all segments of a JPEG. What follows damage goes. */
+function trueResources(block) {
+  const view = new DataView(block.buffer, block.byteOffset, block.length), kept = [];
+  for (let place = 0; place + 12 <= block.length;) {
+    const head = place + 6 + 2 * Math.ceil((1 + block[place + 6]) / 2); // behind a name of even length
+    if (head + 4 > block.length) break;
+    const size = view.getUint32(head), end = head + 4 + size;
+    if (end > block.length) break;
+    if (!UNTRUE_RESOURCES.includes(view.getUint16(place + 4))) kept.push(block.subarray(place, end), new Uint8Array(size % 2));
+    place = end + size % 2;
+  }
+  return concatenated(kept);
+}
+
+/** @param {Uint8Array[]} parts */
+function concatenated(parts) {
+  const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let place = 0;
+  for (const part of parts) { out.set(part, place); place += part.length; }
+  return out;
 }
 
 /**
