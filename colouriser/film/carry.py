@@ -6,15 +6,19 @@ That way is found from those of the steps between. The same backwards; what come
 from after is averaged.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
+import torch
 
 from .flow import Motion, trust, warp
 
-DISTANCES = (1, 3)  # frames
+DISTANCES = (1, 4)  # frames
+ITERATIONS = 8  # see `Motion`; more fit noise, and carry a person's colours less far
 STRAIGHT = 4.0  # weight of the way straight from a known frame, which does not drift
 STRAIGHT_OF_LENGTH = 0.002  # see flow.OF_LENGTH; of long ways more must be asked
 FILL = 12.0  # pixels; sigma of the blur that fills places to which no colour came
@@ -32,23 +36,42 @@ class Step:
 
     def take(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What lies at the other frame's places, float32 h×w×c, and the trust in it, h×w×1."""
-        return warp(values, self.flow.astype(np.float32)), self.trust.astype(np.float32)[..., None]
+        return warp(values, single(self.flow)), single(self.trust)[..., None]
+
+
+def half(values: np.ndarray) -> np.ndarray:
+    """float16 of float32; numpy takes a hundred times as long where values are near zero."""
+    return torch.from_numpy(values).half().numpy()
+
+
+def single(values: np.ndarray) -> np.ndarray:
+    """float32 of float16, see `half`."""
+    return torch.from_numpy(values).float().numpy()
 
 
 Steps = dict[tuple[int, int], Step]  # by frame and the one that it takes from
 
 
 def find_steps(lumas: Sequence[np.ndarray]) -> Steps:
-    """The ways between a scene's frames: luma, uint8 h×w."""
-    motion, steps = Motion(), Steps()
+    """The ways between a scene's frames: luma, uint8 h×w. Longer ones are made of short ones."""
+    motion, steps = Motion(ITERATIONS), Steps()
     for one in range(len(lumas)):
         for other in (one - distance for distance in DISTANCES if distance <= one):
-            back = motion.flow(lumas[one], lumas[other])
-            there = motion.flow(lumas[other], lumas[one])
+            if one - other == 1:
+                back = motion.flow(lumas[one], lumas[other])
+                there = motion.flow(lumas[other], lumas[one])
+            else:
+                back = _along(steps, range(one, other - 1, -1))
+                there = _along(steps, range(other, one + 1))
             for a, b, ab, ba in ((one, other, back, there), (other, one, there, back)):
-                sure = trust(lumas[a], lumas[b], ab, ba)
-                steps[a, b] = Step(ab.astype(np.float16), sure.astype(np.float16))
+                steps[a, b] = Step(half(ab), half(trust(lumas[a], lumas[b], ab, ba)))
     return steps
+
+
+def _along(steps: Steps, frames: range) -> np.ndarray:
+    """The flow from the first of some frames to the last."""
+    first, *others = (single(steps[pair].flow) for pair in pairwise(frames))
+    return functools.reduce(lambda way, flow: way + warp(flow, way), others, first)
 
 
 def carry(
@@ -102,7 +125,7 @@ class _Path:
     """The way from frames that follow each other straight to the one before them all."""
 
     def __init__(self, lumas: Sequence[np.ndarray], start: int) -> None:
-        self.lumas, self.start, self.motion = lumas, start, Motion()
+        self.lumas, self.start, self.motion = lumas, start, Motion(ITERATIONS)
         self.there = self.back = np.zeros((*lumas[start].shape, 2), np.float32)
 
     def extend(self, frame: int, last: Step, ahead: Step) -> None:
@@ -113,9 +136,9 @@ class _Path:
             last, ahead: the ways from it to the frame before, and from that to it.
         """
         here, start = self.lumas[frame], self.lumas[self.start]
-        flow = last.flow.astype(np.float32)
+        flow = single(last.flow)
         there = flow + warp(self.there, flow)
-        back = self.back + warp(ahead.flow.astype(np.float32), self.back)
+        back = self.back + warp(single(ahead.flow), self.back)
         self.there = self.motion.flow(here, start, there)
         self.back = self.motion.flow(start, here, back)
         sure = trust(here, start, self.there, self.back, STRAIGHT_OF_LENGTH)

@@ -12,10 +12,12 @@ SMOOTH_LUMA = 1.5  # pixels; sigma of the blur of that difference, since texture
 class Motion:
     """Dense optical flow (DIS, Kroeger et al. 2016). For one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, iterations: int = 12) -> None:
+        """Take so many steps of gradient descent at each scale."""
         # Refining flow by variation takes three times as long and carries colours no better.
         self.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self.search.setFinestScale(0)  # frames are small
+        self.search.setGradientDescentIterations(iterations)
 
     def flow(
         self, here: np.ndarray, there: np.ndarray, guess: np.ndarray | None = None

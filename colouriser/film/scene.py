@@ -1,10 +1,10 @@
 """Colours of a scene that hold still.
 
-The frame in the middle is coloured by the network, on average with what it says of some others, and
-these colours are carried to all frames along motion, forwards and backwards. What enters later is
-coloured by the network, too, with the carried colours as hints. If a person gave key frames their
-colours are carried instead, and what enters takes those of the places that are near it and of its
-luma. Then all is averaged along motion.
+The frame in the middle is coloured by the network, on average with what it says of some others,
+each place by how sure it is there; and these colours are carried to all frames along motion,
+forwards and backwards. What enters later is coloured by the network, too, with the carried colours
+as hints. If a person gave key frames their colours are carried instead, and what enters takes those
+of the places that are near it and of its luma. Then all is averaged along motion.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,16 @@ import torch
 from PIL import Image
 
 from .. import colour, guide
-from ..hints import Hint
+from ..hints import Hint, entropy
 from ..options import DETAIL
-from ..pipeline import Colouriser, working_copy
+from ..pipeline import Colouriser, Prediction, working_copy
 from .carry import Steps, carry, find_steps, smooth
 from .planes import Layout
 
 AREA = 160**2  # pixels in which colours are carried: chroma of a film of 240 lines
 SEEN = 2  # the network sees frames twice as wide and high
 LOOKS = 5  # frames of a scene on which the one in the middle agrees; an odd number
+CERTAINTY = 20.0  # a frame counts twice as much where it is surer by .035 of `entropy`
 EVERY = 12  # frames between those for which the network is asked: half a second of most films
 KEY_KEPT = 0.99  # of the weight of a key frame's colours, one frame on
 GUESSED = 0.1  # weight of what the network says of other frames
@@ -123,8 +124,11 @@ class SceneColouriser:
         it says of others. Now and then it takes a thing for another one."""
         count = len(unique)
         looks = {(2 * part + 1) * count // (2 * LOOKS) for part in range(LOOKS)}
-        predicted = {frame: self.predict(lumas[unique[frame]]) for frame in looks}
-        sources = {frame: weighted(chroma, 1) for frame, chroma in predicted.items()}
+        predicted, sources = dict[int, np.ndarray](), dict[int, np.ndarray]()
+        for frame in looks:
+            prediction = self._look(lumas[unique[frame]])
+            predicted[frame] = at_size(prediction.coefficients, lumas[unique[frame]], self.size)
+            sources[frame] = weighted(predicted[frame], _certainty(prediction, self.size))
         agreed = carry(small, steps, sources, KEY_KEPT, straight=False)[count // 2]
         return predicted[count // 2], agreed[..., :2] / agreed[..., 2:]
 
@@ -163,9 +167,22 @@ class SceneColouriser:
         Raises:
             HintError: a hint lies outside of the frame.
         """
-        copy = working_copy(Image.fromarray(luma), self.detail)
-        prediction = self.colouriser.predict_copy(copy, hints, limited=limited)
+        prediction = self._look(luma, hints, limited)
         return at_size(prediction.coefficients, luma, self.size)
+
+    def _look(
+        self, luma: np.ndarray, hints: Sequence[Hint] = (), limited: bool = True
+    ) -> Prediction:
+        copy = working_copy(Image.fromarray(luma), self.detail)
+        return self.colouriser.predict_copy(copy, hints, limited=limited)
+
+
+def _certainty(prediction: Prediction, size: tuple[int, int]) -> np.ndarray:
+    """Weight of what the network says at each place, float32 h×w; older weights do not tell it."""
+    if not len(prediction.palette):
+        return np.ones(size[::-1], np.float32)
+    doubt = entropy(prediction.palette.float()).numpy()
+    return np.exp(-CERTAINTY * cv2.resize(doubt, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _from_alike(luma: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -227,7 +244,7 @@ def at_size(coefficients: torch.Tensor, luma: np.ndarray, size: tuple[int, int])
     return values[..., :2] * luma[..., None] + values[..., 2:]
 
 
-def weighted(chroma: np.ndarray, weight: float) -> np.ndarray:
-    """Chroma times a weight, and the weight: float32 h×w×3."""
-    plane = np.full((*chroma.shape[:2], 1), weight, np.float32)
-    return np.dstack([chroma.astype(np.float32) * weight, plane])
+def weighted(chroma: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
+    """Chroma times a weight, of all or of each place, and the weight: float32 h×w×3."""
+    plane = np.broadcast_to(np.float32(weight), chroma.shape[:2])[..., None]
+    return np.dstack([chroma.astype(np.float32) * plane, plane])
