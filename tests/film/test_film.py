@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from colouriser import Colouriser, FilmError, SettingError
 from colouriser.__main__ import program
+from colouriser.film.carry import find_steps
 from colouriser.film.cutlist import read_scenes, seconds
 from colouriser.film.cuts import find_cuts
 from colouriser.film.planes import luma_plane, true_chroma
@@ -84,6 +85,16 @@ def test_a_cross_fade_is_one_cut() -> None:
     fade = [a * (1 - s) + b * s for a, b, s in zip(one[30:], other, share, strict=False)]
     (cut,) = find_cuts([luma.astype(np.uint8) for luma in [*one[:30], *fade, *other[10:]]])
     assert 28 <= cut <= 42
+
+
+def test_ways_between_frames_lead_where_things_went() -> None:
+    lumas = [picture.mean(2).astype(np.uint8) for picture in scene("coffee", 6)]
+    steps = find_steps(lumas)
+    assert {one - other for one, other in steps} == {-4, -1, 1, 4}
+    for (one, other), step in steps.items():
+        moved = np.median(step.flow.astype(np.float32), axis=(0, 1)) / (one - other)
+        assert moved == pytest.approx((2, 1), abs=0.1)
+        assert np.median(step.trust) > 0.9
 
 
 def test_long_scenes_are_split() -> None:
