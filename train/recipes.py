@@ -26,7 +26,7 @@ class Recipe:
     batch: int = 24  # fits any machine; larger ones learn less per photograph
     epoch_crops: int | None = None  # crops of an epoch; as many as photographs unless given
     smallest_crop: float = 0.5  # share of a photograph; smaller ones show fur without the animal
-    degraded: float = 0.4  # share of crops whose luma is worn as old photographs are
+    degraded: float = 0.4  # share of crops whose luma is degraded as old photographs are
     printed: float = 0.1  # share that is set into a print, or is a paper without any photograph
     even: float = 0.0  # share that is one even tone; a few prints are so, too
     bfloat16: bool = True  # half as fast again or more, where the processor has it

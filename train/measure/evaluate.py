@@ -155,8 +155,8 @@ def evaluate(
         if 0 < len(people) < len(own):
             result[f"{name}, people"] = _table(recipe, people, makers, {}) | {"split": split}
         if name in degraded:
-            worn = [degraded_photograph(t, r.name) for t, r in zip(truths, own, strict=True)]
-            result[f"{name}, degraded"] = _table(recipe, worn, makers, {}) | {"split": split}
+            scans = [degraded_photograph(t, r.name) for t, r in zip(truths, own, strict=True)]
+            result[f"{name}, degraded"] = _table(recipe, scans, makers, {}) | {"split": split}
     path = run.evaluation(f"{split}-model" if model else split)
     write_json(path, result)
     text = "\n\n".join(_text(name, of_set) for name, of_set in result.items()) + "\n"
@@ -207,8 +207,8 @@ def degraded_photograph(truth: Image.Image, name: str) -> Image.Image:
     """A true photograph, degraded in a way that its name decides, in its true colours: RGB."""
     seed = int(hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:15], 16)
     luma, chroma = colour.split(to_tensor(truth)[None])
-    worn = degrade(luma, torch.Generator().manual_seed(seed))
-    return to_image(colour.to_rgb(worn, chroma)[0])
+    old = degrade(luma, torch.Generator().manual_seed(seed))
+    return to_image(colour.to_rgb(old, chroma)[0])
 
 
 def _images_of(folder: Path, rows: Sequence[Photograph], size: int) -> list[Image.Image]:
