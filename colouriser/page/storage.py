@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import Event, Lock
 
 from filelock import FileLock, Timeout
+from starlette.concurrency import run_in_threadpool
 from starlette.formparsers import MultiPartException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -142,6 +143,22 @@ class Ledger:
                 self.total += size - item.bytes
                 item.bytes, item.address = size, address or item.address
 
+    def recount(self, folder: Path) -> None:
+        """Count what a folder holds now, if it was not deleted meanwhile."""
+        size = folder_bytes(folder)
+        with self.lock:
+            if item := self.items.get(folder):
+                self.total += size - item.bytes
+                item.bytes = size
+
+    def release(self, folder: Path) -> None:
+        """Count what a folder holds now that its request has ended, and let it be deleted; its time
+        begins anew."""
+        self.recount(folder)
+        with self.lock:
+            if item := self.items.get(folder):
+                item.busy, item.since = False, time.time()
+
     def delete(self, folder: Path) -> None:
         """Delete a folder."""
         with self.lock:
@@ -175,7 +192,7 @@ class Ledger:
                 if item.since + item.seconds < now and not item.busy:
                     self._delete(folder)
         for folder in list(self.items):
-            self.set(folder)
+            self.recount(folder)
 
     def _delete(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -210,7 +227,8 @@ def workspace() -> Iterator[Path]:
 
 @contextmanager
 def new_folder(seconds: float = KEEP_SECONDS) -> Iterator[Path]:
-    """A new folder among what is served, for what is written into it meanwhile.
+    """A new folder among what is served, for what is written into it meanwhile; it is not deleted
+    before.
 
     Args:
         seconds: after which it is deleted.
@@ -221,11 +239,11 @@ def new_folder(seconds: float = KEEP_SECONDS) -> Iterator[Path]:
     check_room()
     folder = FILES / uuid.uuid4().hex
     folder.mkdir()
-    LEDGER.set(folder, seconds=seconds)
+    LEDGER.set(folder, seconds=seconds, busy=True)
     try:
         yield folder
     finally:
-        LEDGER.set(folder)
+        LEDGER.release(folder)
 
 
 @contextmanager
@@ -237,9 +255,7 @@ def kept_busy(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if item is not None:
-            item.busy, item.since = False, time.time()
-        LEDGER.set(folder)
+        LEDGER.release(folder)
 
 
 def check_room() -> None:
@@ -297,7 +313,7 @@ class UploadLimit:
         if size > most:
             await PlainTextResponse(sentence, 413)(scope, receive, send)
             return
-        if keeps and not LEDGER.make_room(size, address):
+        if keeps and not await run_in_threadpool(LEDGER.make_room, size, address):
             await PlainTextResponse(FULL, 507)(scope, receive, send)
             return
         received = checked = 0
@@ -314,7 +330,7 @@ class UploadLimit:
                 raise MultiPartException(f"{sentence} (maximum allowed size)")
             if keeps and received > checked + CHECKED_BYTES:  # others send at the same time
                 checked = received
-                if not LEDGER.make_room(received, address):
+                if not await run_in_threadpool(LEDGER.make_room, received, address):
                     raise MultiPartException(FULL)
             return message
 

@@ -44,6 +44,21 @@ def test_pictures_that_are_looked_at_live_minutes() -> None:
     assert not folder.exists()
 
 
+def test_what_is_being_written_makes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "LEDGER", storage.Ledger())
+    with storage.new_folder() as folder:
+        (folder / "half.jpg").write_bytes(b"half of a photograph")
+        monkeypatch.setattr(storage, "TOTAL_BYTES", 10)
+        storage.LEDGER.recount(folder)
+        assert not storage.LEDGER.make_room(0)
+        assert folder.exists()
+    assert storage.LEDGER.make_room(0)
+    assert not folder.exists()
+    storage.LEDGER.release(folder)  # as of a request that ends later
+    assert not storage.LEDGER.items
+    assert storage.LEDGER.total == 0
+
+
 def folder_of(ledger: storage.Ledger, parent: Path, name: str, size: int, address: str) -> Path:
     folder = parent / name
     folder.mkdir()
