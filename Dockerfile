@@ -2,10 +2,10 @@
 # `make container` replays these steps where no container engine is at hand.
 FROM python:3.12-slim
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml requirements.txt README.md LICENSE ./
 COPY colouriser colouriser
 COPY examples examples
-RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu '.[page]'
+RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.txt '.[page]'
 WORKDIR /tmp
 ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860 TMPDIR=/tmp HF_HOME=/tmp/huggingface PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001

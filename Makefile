@@ -68,8 +68,8 @@ ifeq ($(TORCH),cpu)
 	$(BIN)/python -m pip install torch torchvision --index-url $(CPU)
 endif
 
-.venv/app: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install -e '.[page,film]'
+.venv/app: pyproject.toml requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install -r requirements.txt -e '.[page,film]'
 	touch $@
 
 .venv/web: pyproject.toml | .venv/bin/python
@@ -77,6 +77,6 @@ endif
 	touch $@
 
 # Without compiling all of it, which takes a minute: most is never imported.
-.venv/test: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --no-compile -e '.[page,archive,film,web,train,test]'
+.venv/test: pyproject.toml requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --no-compile -r requirements.txt -e '.[page,archive,film,web,train,test]'
 	touch $@
