@@ -216,6 +216,7 @@ def _outcomes(
 
 def _give_up(name: str) -> None:
     typer.echo(f"error: {too_slow().of(name)}", err=True)
+    _say_counts(Counter(coloured=0, skipped=0, failed=1))
     os._exit(1)
 
 

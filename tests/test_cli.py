@@ -42,6 +42,36 @@ def scans(tmp_path: Path, cat: Image.Image) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("happens", "sentence"),
+    [
+        ("raise MemoryError", "could not be read or written in the memory there is"),
+        ("time.sleep(600)", "takes too long to read or write"),
+    ],
+)
+def test_one_photograph_that_takes_too_much(
+    happens: str, sentence: str, cat: Image.Image, tmp_path: Path
+) -> None:
+    cat.save(tmp_path / "cat.jpg")
+    code = f"""
+import time
+import colouriser.__main__, colouriser.worker
+
+def read(*_, **__):
+    {happens}
+
+colouriser.worker.read = read
+colouriser.__main__.deadline = lambda *_: 5
+colouriser.__main__.program()
+"""
+    command = [sys.executable, "-c", code, "colour", tmp_path / "cat.jpg", "-o", tmp_path / "out"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert f"cat.jpg: {sentence}" in result.stderr
+    assert result.stderr.splitlines()[-1] == "0 coloured, 0 skipped, 1 failed"
+    assert not files(tmp_path / "out")
+
+
 def files(folder: Path) -> set[str]:
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
 
