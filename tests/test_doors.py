@@ -30,7 +30,7 @@ from .test_cli import colour
 
 pytestmark = pytest.mark.slow
 
-FORMATS = (".jpg", ".png", ".webp", ".tif", ".bmp", ".gif", ".heic")
+FORMATS = (".jpg", ".png", ".webp", ".tif", ".bmp", ".gif", ".heic", ".avif", ".jp2", ".ppm")
 MEGAPIXELS = (12, 48)
 Results = dict[str, bytes]  # by the photograph's name
 
