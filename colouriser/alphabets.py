@@ -1,4 +1,4 @@
-"""In which alphabet names were written that do not say so, as those in zip archives of one system.
+"""Guesses the alphabet of names that do not say it, such as those in some zip archives.
 
 Each alphabet is tried, and that in which most signs look as in words is taken. Libraries that guess
 encodings want sentences; names are a few letters.

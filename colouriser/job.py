@@ -1,4 +1,4 @@
-"""Jobs and outcomes: what is to become of a photograph, and what became of it."""
+"""Job: one photograph to colour. Outcome: its files, or one error."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import BinaryIO, Protocol
 
 from .errors import ColouriserError, PhotoError
 from .options import Options, Wishes
+
+GROUP = 4  # photographs: the network takes a fifth less time for each; more of them save no more
 
 
 class Readable(Protocol):

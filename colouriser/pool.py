@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from .errors import ColouriserError, PhotoError
-from .job import Job, Outcome, Target, source_bytes, too_much, too_slow
+from .job import GROUP, Job, Outcome, Target, source_bytes, too_much, too_slow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +52,6 @@ CONTEXT = multiprocessing.get_context("spawn")  # the same on every system, and 
 SECONDS = 30.0  # for the smallest photograph to be opened, and to be finished: a slow machine's
 BYTES_A_SECOND = 2_000_000  # that the slowest decoder needs for an honest file
 PIXELS_A_SECOND = 1_000_000  # that are rendered and encoded, where all cores are busy
-GROUP = 4  # photographs that the network sees together, as in worker.py
 PROCESS_BYTES = 1_100_000_000  # torch and a network 0.6 GB, and 24 megapixels of 20 bytes each
 MAX_PROCESSES = 16
 CGROUPS = Path("/sys/fs/cgroup")
@@ -353,7 +352,7 @@ def die_first() -> None:
 
 
 def _ready() -> None:
-    """Nothing: that it returns tells that the process has started."""
+    """Do nothing; returning shows that the process has started."""
 
 
 def _own() -> Any:

@@ -24,7 +24,7 @@ from . import guide, sidecars
 from .errors import ColouriserError, PhotoError, reason
 from .files import write_bytes
 from .hints import Hint
-from .job import Job, Outcome, Source, Target, source_time, too_much
+from .job import GROUP, Job, Outcome, Source, Target, source_time, too_much
 from .options import Wishes
 from .photo import (
     Kind,
@@ -44,8 +44,7 @@ from .photo import (
 from .pipeline import Colouriser, Prediction, ReferenceCopy, WorkingCopy, reference_copy
 from .pipeline import working_copy as copy_of
 
-GROUP = 4  # photographs: the network takes a fifth less time for each; more of them save no more
-SAID = {
+KIND_WARNINGS = {
     Kind.COLOUR: "%s: is in colour already, and stays as it is; `recolour` colours it anew",
     Kind.TINTED: "%s: has tints that were painted on, which are lost; `keep_tints` keeps them",
     Kind.NEGATIVE: "%s: looks like a negative, and is coloured as it is; `invert` turns it first",
@@ -144,8 +143,8 @@ class Worker:
             asked_for = {Kind.COLOUR: options.recolour, Kind.TINTED: options.keep_tints}
             if kind is Kind.COLOUR and not options.recolour:
                 warnings.clear()  # they are about how a result is made
-            if kind in SAID and not asked_for.get(kind):
-                log.warning(SAID[kind], job.name)
+            if kind in KIND_WARNINGS and not asked_for.get(kind):
+                log.warning(KIND_WARNINGS[kind], job.name)
             if kind is Kind.TINTED and options.keep_tints and photo.own is not None:
                 found = tuple(Hint(x, y, rgb) for x, y, rgb in tints(photo.own, photo.luma.size))
                 job = replace(job, wishes=replace(job.wishes, hints=(*found, *job.wishes.hints)))

@@ -187,7 +187,7 @@ def plan(
     overwrite: bool = False,
     format: str = "original",
 ) -> tuple[list[Row], list[Row], list[ColouriserError]]:
-    """What is to be done, what lies there although the manifest does not know, and what cannot be.
+    """Rows to make, rows of results that the manifest lacks, and errors.
 
     Args:
         files: the photographs.
@@ -265,16 +265,16 @@ class Worker:
         # The others were written by a worker that died since.
         left = [row for row in rows if self.results.modified(row["target"]) == row["before"]]
         photographs = [row for row in left if not row["film"]]
-        told = dict[str, Row]()
+        outcomes = dict[str, Row]()
         if photographs:
             ran = self.pool.run([self.job(row) for row in photographs])
-            told = {job.name: _told(outcome) for job, outcome in ran}
+            outcomes = {job.name: _outcome_row(outcome) for job, outcome in ran}
         for row in left:
-            if row["source"] not in told:
+            if row["source"] not in outcomes:
                 self.film_worker = self.film_worker or films.FilmWorker(*self.arguments)
-                told[row["source"]] = self.film_worker(row)
+                outcomes[row["source"]] = self.film_worker(row)
         return _rows(
-            row | self.made_by | told[row["source"]] if row in left else row for row in rows
+            row | self.made_by | outcomes[row["source"]] if row in left else row for row in rows
         )
 
     def job(self, row: Row) -> Job:
@@ -284,14 +284,14 @@ class Worker:
         return Job(source, row["source"], self.options, target=target, sidecars=sidecars)
 
 
-def _told(outcome: Outcome) -> Row:
+def _outcome_row(outcome: Outcome) -> Row:
     """What the manifest says of an outcome."""
-    said = {"seconds": outcome.seconds, "warnings": "\n".join(outcome.warnings) or None}
+    row: Row = {"seconds": outcome.seconds, "warnings": "\n".join(outcome.warnings) or None}
     if outcome.error:
-        return said | {"error": str(outcome.error)}
+        return row | {"error": str(outcome.error)}
     width, height = outcome.size or (None, None)
     return (
-        said
+        row
         | {"width": width, "height": height, "result_bytes": outcome.nbytes}
         | ({"model": None, "commit": None} if outcome.in_colour else {})
     )

@@ -123,8 +123,8 @@ class CutFinder:
         return min((v / ends for v in values[own - 2 : own + 3] if v > WASHED * ends), default=1.0)
 
     def _apart(self, frames: Sequence[int]) -> float:
-        """What is not told of the middle frame as it came from before by what came from after: 0 to
-        1."""
+        """Share of the middle frame, as it came from before, that what came after does not explain:
+        0 to 1."""
         sides = []
         for steps in (frames[REACH::-1], frames[REACH:]):
             flow = np.zeros((MOVED[1], MOVED[0], 2), np.float32)

@@ -28,7 +28,7 @@ def about(studio: Studio, tab: gr.Tab) -> None:
 
     def fill(request: gr.Request) -> tuple[str, str]:
         words, follower = texts(request), studio.follower
-        said = words["about_text"].format(
+        about = words["about_text"].format(
             model=html.escape(display_name(follower.colouriser.name, words)),
             card=words["card"].format(address=card)
             if (card := _card(follower.model, text))
@@ -37,12 +37,12 @@ def about(studio: Studio, tab: gr.Tab) -> None:
             version=metadata.version("colouriser"),
         )
         try:
-            shown = _row(studio, GOOD, words["works"], words) + _row(
+            examples = _row(studio, GOOD, words["works"], words) + _row(
                 studio, BAD, words["fails"], words
             )
         except ColouriserError:  # no room for pictures; the text is there
-            shown = ""
-        return said, shown
+            examples = ""
+        return about, examples
 
     tab.select(fill, None, [text, pictures], show_progress="hidden", api_visibility="private")
 

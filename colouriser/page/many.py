@@ -65,7 +65,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
     coloured = gr.State([])  # entries, in the gallery's order
 
     # Updates are made anew each time, since gradio changes them.
-    def shown(run: Run, files_there: bool) -> list[Any]:
+    def updates(run: Run, files_there: bool) -> list[Any]:
         """The gallery, a line of progress with failures, the archive, the entries, the buttons."""
         ended = run.ended
         file = str(run.packed) if run.packed else None
@@ -99,7 +99,7 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
             run.seen, ended = time.monotonic(), run.ended
             if run.version != version or ended:
                 version = run.version
-                yield [*shown(run, bool(payloads)), tab]
+                yield [*updates(run, bool(payloads)), tab]
                 tab = gr.skip()
             if ended:
                 break
@@ -141,9 +141,9 @@ def many(studio: Studio, viewer: gr.HTML, tabs: gr.Tabs, token: gr.BrowserState)
 def _work(studio: Studio, run: Run, payloads: Any, values: tuple, request: gr.Request) -> None:
     """Wait for one's turn, and colour; what goes wrong is shown."""
     try:
-        if studio.runs.turn.locked():
+        if studio.runs.slot.locked():
             run.show(paragraph(texts(request)["waits"]))
-        with studio.runs.turn:
+        with studio.runs.slot:
             _colour_all(studio, run, payloads, values, request)
     except Exception as error:  # nobody else would hear of it
         if not isinstance(error, ColouriserError):

@@ -38,7 +38,7 @@ class Runs:
 
     def __init__(self) -> None:
         self.known = dict[str, Run]()
-        self.turn = Lock()  # people with one photograph do not wait for those with many
+        self.slot = Lock()  # people with one photograph do not wait for those with many
 
     def begin(self) -> tuple[str, Run]:
         """A new run, and its name."""

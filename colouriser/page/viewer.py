@@ -24,14 +24,18 @@ from ..options import SHOWN, Options, Wishes, quoted
 from ..photo import ONLY_FIRST, suffixes
 from ..pipeline import UNLIKE
 from ..samples import EXAMPLES, PICTURES
-from ..worker import SAID
+from ..worker import KIND_WARNINGS
 from .storage import uploaded_file
 from .studio import Slot, Studio, is_unlike
 from .words import VIEWER, translate
 
 ANSWERER = Path(__file__).with_name("answerer.js")
 STATIC = [VIEWER, ANSWERER]  # what the browser fetches
-OWN_SENTENCES = (*ONLY_FIRST, UNLIKE, *(said.removeprefix("%s: ") for said in SAID.values()))
+OWN_SENTENCES = (
+    *ONLY_FIRST,
+    UNLIKE,
+    *(text.removeprefix("%s: ") for text in KIND_WARNINGS.values()),
+)
 SUGGESTED = 6  # colours at a place: more are hard to choose from
 SCRIPT = """
 const {root = "", api_prefix = "/gradio_api"} = window.gradio_config;
