@@ -64,7 +64,8 @@ colouriser.worker.read = read
 colouriser.__main__.deadline = lambda *_: 5
 colouriser.__main__.program()
 """
-    command = [sys.executable, "-c", code, "colour", tmp_path / "cat.jpg", "-o", tmp_path / "out"]
+    command = [sys.executable, "-c", code, "colour", str(tmp_path / "cat.jpg")]
+    command += ["-o", str(tmp_path / "out")]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 1
     assert f"cat.jpg: {sentence}" in result.stderr
