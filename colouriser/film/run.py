@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ from PIL import Image
 from .. import guide
 from ..errors import FilmError
 from ..files import write_bytes
-from ..options import DETAIL, TEMPERATURE, VIVIDNESS
+from ..options import DETAIL, OPTIONS, TEMPERATURE, VIVIDNESS
 from ..pipeline import Colouriser
 from .cuts import SIZE, find_cuts
 from .frames import FrameFolder, FrameWriter, coloured_photo
@@ -66,9 +66,9 @@ class Look:
     recolour: bool = False  # scenes that are in colour or tinted, too
 
     def __post_init__(self) -> None:
-        DETAIL.check("detail", self.detail)
-        VIVIDNESS.check("vividness", self.vividness)
-        TEMPERATURE.check("temperature", self.temperature)
+        for field in fields(self):
+            value = OPTIONS[field.name].check(field.name, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
 
 
 @dataclass(frozen=True)

@@ -216,6 +216,14 @@ def test_a_part_of_a_film(tmp_path: Path) -> None:
             seconds("--from", text)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("recolour", "false"), ("vividness", 9), ("detail", "large")]
+)
+def test_how_a_film_looks_is_checked(name: str, value: object) -> None:
+    with pytest.raises(SettingError, match=f"{name} must be"):
+        Look(**{name: value})  # type: ignore[arg-type]
+
+
 def test_frames_for_programs(two_scenes: Path, colouriser: Colouriser) -> None:
     found = list(coloured_frames(Film.open(two_scenes), colouriser))
     assert [when for when, _ in found] == pytest.approx([n / 25 for n in range(31)], abs=0.001)
