@@ -210,7 +210,7 @@ def report_speed(clips: Sequence[Path], count: int = 60) -> None:
             for luma in some:
                 colouriser.colourise(luma)
             single = (time.perf_counter() - begun) / len(some)
-            seconds = step_seconds(Film.open(source), colouriser, Path(folder) / "out.mkv")
+            seconds = list(step_seconds(Film.open(source), colouriser, Path(folder) / "out.mkv"))
         steps = " | ".join(f"{1000 * second / len(pictures):.1f}" for second in seconds)
         print(f"| {lines} | {len(pictures) / whole:.1f} | {1 / single:.1f} | {steps} |", flush=True)
 
