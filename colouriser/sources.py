@@ -36,6 +36,7 @@ MAX_FOLDERS = 16  # around a photograph in an archive, of those that come back
 MAX_HEADS = 10_000  # files of an archive whose endings say nothing, and whose first bytes are read
 FIRST_OF_SEVERAL = b"PK\7\x08"  # begins the first part of a zip archive that was split
 ZIP_STARTS = (b"PK\3\4", b"PK\5\6", FIRST_OF_SEVERAL)
+ELSEWHERE = 0xFFFF  # part of a split archive: which one, an extra field says (zip64)
 UTF_8_FLAG = 0x800  # of names in zip archives
 UNICODE_NAME, UNIX_TIME, WINDOWS_TIME = 0x7075, 0x5455, 0x000A  # kinds of what may stand beside one
 FROM_1601 = 11_644_473_600  # seconds to 1970, when Unix's time begins
@@ -203,7 +204,7 @@ def in_archive(file: Path) -> tuple[list[Entry], PassedOver]:
             raise _split()
         with zipfile.ZipFile(file) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
-            if any(info.volume for info in infos):
+            if any(0 < info.volume < ELSEWHERE for info in infos):
                 raise _split()
             for info, name in zip(infos, _member_names(infos), strict=True):
                 if name := _inside(name):

@@ -85,6 +85,16 @@ def test_a_part_of_a_split_archive(part: str, scan: Path, tmp_path: Path) -> Non
         sources.photographs([archive])
 
 
+def test_a_whole_archive_may_say_its_part_elsewhere(scan: Path, tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "album.zip", ["one.jpg"], scan)
+    data = bytearray(archive.read_bytes())
+    struct.pack_into("<H", data, data.rfind(b"PK\1\2") + 34, 0xFFFF)
+    archive.write_bytes(data)
+    (entry,), _ = sources.photographs([archive])
+    with entry.open() as file:
+        assert photo.read(file, entry.name)
+
+
 @pytest.mark.parametrize("kind", ["unix", "windows"])
 def test_times_in_an_archive_are_those_of_the_world(kind: str, scan: Path, tmp_path: Path) -> None:
     seconds = -1_000_000_001  # of 1938: no DOS time
