@@ -299,7 +299,7 @@ def _for_programs(studio: Studio, process: FilmProcess) -> None:
             for name, value in zip(LOOK, (vividness, temperature, recolour), strict=True)
         }
         file, model = uploaded_file(film), studio.follower.model.folder
-        with new_folder() as folder, kept_busy(folder):
+        with new_folder() as folder:
             target = folder / f"{file.stem[:80]}-coloured.mp4"
             result_of(process.colour(file, folder, target, model, look), file.name)
         return str(target)
